@@ -1,0 +1,6 @@
+//! What two or more of Mittente's functions share: the pure model, the SMTP session, the AWS clients and the web vocabulary.
+//!
+//! Imports point one way: `model` knows nothing of AWS, axum or tokio, and nothing here knows of the Lambda runtime.
+
+pub mod clock;
+pub mod model;
