@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use serde::ser::SerializeStruct;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
 
 use super::field::{FieldCode, Invalid};
 use super::host::{domain_to_ascii, ends_in_a_number};
@@ -144,9 +144,10 @@ impl From<EmailAddress> for String {
 }
 
 /// An address with the name to show for it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Mailbox {
     /// The address.
+    #[schema(value_type = String, format = Email)]
     pub email: EmailAddress,
     /// The display name.
     pub name: Option<String>,
@@ -163,13 +164,22 @@ impl From<EmailAddress> for Mailbox {
     }
 }
 
-impl Serialize for Mailbox {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("Mailbox", 2)?;
-        object.serialize_field("email", &self.email)?;
-        object.serialize_field("name", &self.name)?;
-        object.end()
+/// Reads an optional mailbox that is written as a plain address where it has no name.
+pub(super) fn string_or_object<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Mailbox>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Email(EmailAddress),
+        Mailbox(Mailbox),
     }
+    Ok(
+        Option::deserialize(deserializer)?.map(|written| match written {
+            Written::Email(email) => email.into(),
+            Written::Mailbox(mailbox) => mailbox,
+        }),
+    )
 }
 
 #[cfg(test)]

@@ -45,6 +45,8 @@ pub enum FieldCode {
     RequiredAfterChange,
     /// An inactive connection can't be the default.
     MustBeActive,
+    /// Nothing with this identifier exists.
+    NotFound,
     /// The same thing is given twice.
     Duplicate,
 }

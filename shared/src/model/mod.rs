@@ -1,16 +1,21 @@
 //! The domain, pure: no IO, no clock, no AWS, no HTTP. What can be decided without asking anyone is decided here.
 
+pub mod connection;
 pub mod email;
 pub mod encryption;
 pub mod field;
 pub mod host;
 pub mod ids;
 pub mod input;
-
+pub mod message;
 pub mod network;
 pub mod password;
 pub mod port;
-
+pub mod reply;
+pub mod retry;
+pub mod sender;
+pub mod settings;
+pub mod submission;
 pub mod tenant;
 pub mod text;
 pub mod timestamp;

@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::field::{FieldCode, Invalid};
+use super::input::JsonType;
 use super::text::no_control_characters;
 
 /// An SMTP password. It can't be serialised, its `Debug` is redacted, and its memory is wiped when it is dropped.
@@ -19,8 +21,7 @@ impl Password {
     ///
     /// # Errors
     /// When it is empty, over [`Self::MAX_BYTES`] or holds a control character. The error never quotes it.
-    pub fn parse(text: String) -> Result<Self, Invalid> {
-        let text = Zeroizing::new(text);
+    pub fn parse(PasswordInput(text): PasswordInput) -> Result<Self, Invalid> {
         if text.is_empty() {
             return Err(Invalid::new(
                 FieldCode::Required,
@@ -50,20 +51,42 @@ impl fmt::Debug for Password {
     }
 }
 
+/// A password as a request or a secret holds it, not yet checked, and just as hard to print.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+pub struct PasswordInput(Zeroizing<String>);
+
+impl JsonType for PasswordInput {
+    const NAME: &'static str = String::NAME;
+}
+
+impl From<String> for PasswordInput {
+    fn from(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+}
+
+impl fmt::Debug for PasswordInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordInput(redacted)")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_password_is_not_printed() {
-        let password = Password::parse("s3cr3t-canary".to_owned()).expect("valid");
+        let password = Password::parse("s3cr3t-canary".to_owned().into()).expect("valid");
         assert_eq!(format!("{password:?}"), "Password(redacted)");
     }
 
     #[test]
     fn spaces_around_a_password_belong_to_it() {
         assert_eq!(
-            Password::parse(" x ".to_owned()).expect("valid").reveal(),
+            Password::parse(" x ".to_owned().into())
+                .expect("valid")
+                .reveal(),
             " x "
         );
     }
@@ -75,7 +98,7 @@ mod tests {
             ("x".repeat(1025), FieldCode::TooLong),
             ("canary\r\nQUIT".to_owned(), FieldCode::ControlCharacter),
         ] {
-            let invalid = Password::parse(text).expect_err("refused");
+            let invalid = Password::parse(text.into()).expect_err("refused");
             assert_eq!(invalid.code, code);
             assert!(!invalid.detail.contains("canary"));
         }

@@ -1,0 +1,408 @@
+//! A message from its acceptance to its end: the record, and what an attempt's outcome makes of it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::email::EmailAddress;
+use super::ids::MessageId;
+use super::reply::Reply;
+use super::retry;
+use super::sender::Decision;
+use super::submission::Content;
+use super::timestamp::Timestamp;
+
+/// A message as its tenant sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Message {
+    /// Its identifier.
+    #[schema(value_type = String, example = "msg_01KAX3M9Y8Q2W5R7T0V4N6B1ZC")]
+    pub id: MessageId,
+    /// Where it is.
+    pub status: Status,
+    /// Who sends it, decided at acceptance and again at every attempt.
+    #[serde(flatten)]
+    pub decision: Decision,
+    /// Each recipient with its own outcome.
+    pub recipients: Vec<Recipient>,
+    /// The attempts so far, oldest first.
+    pub attempts: Vec<Attempt>,
+    /// The subject.
+    pub subject: String,
+    /// The Message-ID header, fixed at acceptance: a recipient's server can tell a repeated attempt by it.
+    pub message_id: String,
+    /// Whether an attempt ended without telling whether it succeeded, and another followed.
+    pub possible_duplicate: bool,
+    /// Whether it reached some recipients and not others.
+    #[serde(default)]
+    pub partial: bool,
+    /// The caller's own notes.
+    pub metadata: BTreeMap<String, String>,
+    /// When it was accepted.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When its record last changed.
+    #[schema(value_type = String, format = DateTime)]
+    pub updated_at: Timestamp,
+    /// When it is tried again.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub next_attempt_at: Option<Timestamp>,
+}
+
+/// Where a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Accepted; the first attempt is to come.
+    Queued,
+    /// An attempt is under way.
+    Sending,
+    /// No recipient is open, and at least one was accepted.
+    Sent,
+    /// An attempt failed in a way that may pass; another is to come.
+    Retrying,
+    /// No recipient was accepted, and none will be.
+    Failed,
+}
+
+/// A recipient and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Recipient {
+    /// The address.
+    #[schema(value_type = String, format = Email)]
+    pub email: EmailAddress,
+    /// The header that names it; Bcc is in none.
+    pub kind: RecipientKind,
+    /// What became of it.
+    pub status: RecipientStatus,
+    /// The server's last word on it.
+    pub reply: Option<Reply>,
+}
+
+/// The list in which a recipient was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RecipientKind {
+    /// `to`
+    To,
+    /// `cc`
+    Cc,
+    /// `bcc`
+    Bcc,
+}
+
+/// What became of a recipient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RecipientStatus {
+    /// Still to be tried.
+    Open,
+    /// The server took the message for it.
+    Accepted,
+    /// The server refused it for good, or it was given up.
+    Refused,
+}
+
+/// One attempt at delivering.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Attempt {
+    /// When it began.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The reply that decided.
+    pub reply: Option<Reply>,
+    /// Why it ended without one.
+    pub reason: Option<String>,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The server took the message, for at least one recipient.
+    Accepted,
+    /// A 4xx reply: it may be taken later.
+    Transient,
+    /// A 5xx reply, or the message can't be sent through this server.
+    Permanent,
+    /// The message did not leave: no connection, no login, or the session was lost before the end of the body.
+    NotSent,
+    /// The session was lost after the end of the body and before the reply: it may or may not have been taken.
+    Ambiguous,
+}
+
+/// What is learnt of an attempt, ready to be applied to its record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptResult {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// What is now known of each recipient that was tried, by its address.
+    pub recipients: Vec<(EmailAddress, RecipientStatus, Option<Reply>)>,
+}
+
+impl Message {
+    /// The record of a message at its acceptance.
+    #[must_use]
+    pub fn accepted(
+        id: MessageId,
+        decision: Decision,
+        content: &Content,
+        metadata: BTreeMap<String, String>,
+        now: Timestamp,
+    ) -> Self {
+        let list = |mailboxes: &[super::email::Mailbox], kind| {
+            mailboxes
+                .iter()
+                .map(move |mailbox| Recipient {
+                    email: mailbox.email.clone(),
+                    kind,
+                    status: RecipientStatus::Open,
+                    reply: None,
+                })
+                .collect::<Vec<_>>()
+        };
+        let message_id = format!(
+            "<{}@{}>",
+            id.to_string().replace('_', "."),
+            decision.effective.from.email.ascii_domain()
+        );
+        Self {
+            id,
+            status: Status::Queued,
+            decision,
+            recipients: [
+                list(&content.to, RecipientKind::To),
+                list(&content.cc, RecipientKind::Cc),
+                list(&content.bcc, RecipientKind::Bcc),
+            ]
+            .concat(),
+            attempts: Vec::new(),
+            subject: content.subject.clone(),
+            message_id,
+            possible_duplicate: false,
+            partial: false,
+            metadata,
+            created_at: now,
+            updated_at: now,
+            next_attempt_at: None,
+        }
+    }
+
+    /// The addresses that the next attempt is for, each once.
+    #[must_use]
+    pub fn open_recipients(&self) -> Vec<EmailAddress> {
+        let mut open: Vec<EmailAddress> = Vec::new();
+        for recipient in self
+            .recipients
+            .iter()
+            .filter(|recipient| recipient.status == RecipientStatus::Open)
+        {
+            if !open.contains(&recipient.email) {
+                open.push(recipient.email.clone());
+            }
+        }
+        open
+    }
+
+    /// Applies an attempt's result: `sent` or `failed` when no recipient is open, else `retrying` until it is given up.
+    /// `chance` is any random number; it spreads the retries.
+    pub fn conclude(&mut self, result: AttemptResult, now: Timestamp, chance: u16) {
+        for (address, status, reply) in result.recipients {
+            for recipient in self
+                .recipients
+                .iter_mut()
+                .filter(|r| r.email == address && r.status == RecipientStatus::Open)
+            {
+                recipient.status = status;
+                recipient.reply.clone_from(&reply);
+            }
+        }
+        self.possible_duplicate |= result.attempt.outcome == Outcome::Ambiguous;
+        let attempt = u32::try_from(self.attempts.len() + 1).unwrap_or(u32::MAX);
+        self.attempts.push(result.attempt);
+        self.settle(now, now + retry::backoff(attempt, chance));
+    }
+
+    /// Puts the next attempt off without counting one: nobody can send it at present.
+    pub fn put_off(&mut self, now: Timestamp, wait: Duration) {
+        self.settle(now, now + wait);
+    }
+
+    fn settle(&mut self, now: Timestamp, next: Timestamp) {
+        self.updated_at = now;
+        if retry::gives_up(self.created_at, next) {
+            for recipient in self
+                .recipients
+                .iter_mut()
+                .filter(|r| r.status == RecipientStatus::Open)
+            {
+                recipient.status = RecipientStatus::Refused;
+            }
+        }
+        let count = |status| {
+            self.recipients
+                .iter()
+                .filter(|r| r.status == status)
+                .count()
+        };
+        let (open, accepted) = (
+            count(RecipientStatus::Open),
+            count(RecipientStatus::Accepted),
+        );
+        (self.status, self.next_attempt_at) = match (open, accepted) {
+            (0, 0) => (Status::Failed, None),
+            (0, _) => (Status::Sent, None),
+            _ => (Status::Retrying, Some(next)),
+        };
+        self.partial = self.status == Status::Sent && accepted < self.recipients.len();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use ulid::Ulid;
+
+    use super::super::submission::{MessageInput, Submission};
+    use super::*;
+
+    fn message() -> Message {
+        let input: MessageInput = serde_json::from_value(json!({
+            "to": ["a@example.com"], "bcc": ["b@example.com"], "subject": "Hello", "text": "Hi",
+        }))
+        .expect("an object");
+        let content = Submission::try_from(input).expect("valid").content;
+        let decision = serde_json::from_value(json!({
+            "rule": "default", "overrides": [],
+            "requested": {"connection_id": null, "from": null, "reply_to": null},
+            "effective": {"connection_id": "conn_00000000000000000000000001", "from": {"email": "info@bücher.example", "name": null}, "reply_to": null},
+        }))
+        .expect("a decision");
+        Message::accepted(
+            MessageId::new(Ulid::from_parts(0, 7)),
+            decision,
+            &content,
+            BTreeMap::new(),
+            Timestamp::from_millis(0),
+        )
+    }
+
+    fn result(outcome: Outcome, recipients: &[(&str, RecipientStatus)]) -> AttemptResult {
+        AttemptResult {
+            attempt: Attempt {
+                at: Timestamp::from_millis(0),
+                duration_ms: 5,
+                outcome,
+                reply: None,
+                reason: None,
+            },
+            recipients: recipients
+                .iter()
+                .map(|(email, status)| (EmailAddress::parse(email).expect("valid"), *status, None))
+                .collect(),
+        }
+    }
+
+    const NOW: Timestamp = Timestamp::from_millis(1000);
+
+    #[test]
+    fn the_message_id_is_of_the_senders_domain_and_fits_in_ascii() {
+        assert_eq!(
+            message().message_id,
+            "<msg.00000000000000000000000007@xn--bcher-kva.example>"
+        );
+    }
+
+    #[test]
+    fn a_message_is_sent_when_every_recipient_was_accepted() {
+        let mut message = message();
+        message.conclude(
+            result(
+                Outcome::Accepted,
+                &[
+                    ("a@example.com", RecipientStatus::Accepted),
+                    ("b@example.com", RecipientStatus::Accepted),
+                ],
+            ),
+            NOW,
+            0,
+        );
+        assert_eq!(
+            (message.status, message.partial, message.next_attempt_at),
+            (Status::Sent, false, None)
+        );
+    }
+
+    #[test]
+    fn one_refused_recipient_does_not_lose_the_other() {
+        let mut message = message();
+        message.conclude(
+            result(
+                Outcome::Accepted,
+                &[
+                    ("a@example.com", RecipientStatus::Accepted),
+                    ("b@example.com", RecipientStatus::Refused),
+                ],
+            ),
+            NOW,
+            0,
+        );
+        assert_eq!((message.status, message.partial), (Status::Sent, true));
+    }
+
+    #[test]
+    fn only_the_recipients_still_open_are_tried_again() {
+        let mut message = message();
+        message.conclude(
+            result(
+                Outcome::Accepted,
+                &[("a@example.com", RecipientStatus::Accepted)],
+            ),
+            NOW,
+            0,
+        );
+        assert_eq!(message.status, Status::Retrying);
+        assert_eq!(
+            message.open_recipients(),
+            [EmailAddress::parse("b@example.com").expect("valid")]
+        );
+        assert_eq!(message.next_attempt_at, Some(NOW + Duration::from_secs(48)));
+    }
+
+    #[test]
+    fn a_message_fails_when_every_recipient_was_refused() {
+        let mut message = message();
+        let refused = [
+            ("a@example.com", RecipientStatus::Refused),
+            ("b@example.com", RecipientStatus::Refused),
+        ];
+        message.conclude(result(Outcome::Permanent, &refused), NOW, 0);
+        assert_eq!(
+            (message.status, message.next_attempt_at),
+            (Status::Failed, None)
+        );
+    }
+
+    #[test]
+    fn a_message_is_given_up_when_the_next_attempt_would_come_too_late() {
+        let mut message = message();
+        message.conclude(result(Outcome::NotSent, &[]), NOW + retry::GIVE_UP_AFTER, 0);
+        assert_eq!(message.status, Status::Failed);
+    }
+
+    #[test]
+    fn an_attempt_that_may_have_succeeded_marks_the_message() {
+        let mut message = message();
+        message.conclude(result(Outcome::Ambiguous, &[]), NOW, 0);
+        assert_eq!(
+            (message.status, message.possible_duplicate),
+            (Status::Retrying, true)
+        );
+    }
+}

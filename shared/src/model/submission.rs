@@ -1,0 +1,774 @@
+//! The one door from a request to a message that can be accepted.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::email::{EmailAddress, Mailbox};
+use super::field::{FieldCode, FieldErrors, Invalid, child, element};
+use super::input::{Input, JsonType, Unknown};
+use super::sender::Requested;
+use super::text;
+
+/// The most recipients of a message, To, Cc and Bcc together.
+pub const MAX_RECIPIENTS: usize = 50;
+/// The most attachments, custom headers or metadata entries of a message.
+const MAX_ENTRIES: usize = 50;
+/// The most characters of a subject or a header's value: one line of RFC 5322 §2.1.1.
+const MAX_LINE: usize = 998;
+/// The headers that a request may set besides `X-…`; all others belong to the message itself.
+const ALLOWED_HEADERS: [&str; 9] = [
+    "Auto-Submitted",
+    "Feedback-ID",
+    "Importance",
+    "In-Reply-To",
+    "List-Id",
+    "List-Unsubscribe",
+    "List-Unsubscribe-Post",
+    "Precedence",
+    "References",
+];
+
+/// A message as a request gives it.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub struct MessageInput {
+    /// Recipients in To.
+    #[schema(value_type = Option<Vec<MailboxSchema>>)]
+    #[serde(default)]
+    to: Input<Vec<Input<MailboxInput>>>,
+    /// Recipients in Cc.
+    #[schema(value_type = Option<Vec<MailboxSchema>>)]
+    #[serde(default)]
+    cc: Input<Vec<Input<MailboxInput>>>,
+    /// Recipients that no header shows.
+    #[schema(value_type = Option<Vec<MailboxSchema>>)]
+    #[serde(default)]
+    bcc: Input<Vec<Input<MailboxInput>>>,
+    /// The subject; may be empty.
+    #[schema(value_type = Option<String>, max_length = 998)]
+    #[serde(default)]
+    subject: Input<String>,
+    /// The body as plain text. Text, HTML or both are required.
+    #[schema(value_type = Option<String>)]
+    #[serde(default)]
+    text: Input<String>,
+    /// The body as HTML.
+    #[schema(value_type = Option<String>)]
+    #[serde(default)]
+    html: Input<String>,
+    /// Custom headers: `X-…` and a short list.
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    #[serde(default)]
+    headers: Input<BTreeMap<String, Input<String>>>,
+    /// Attached files, at most 50.
+    #[schema(value_type = Option<Vec<Attachment>>)]
+    #[serde(default)]
+    attachments: Input<Vec<Input<AttachmentInput>>>,
+    /// The sender wanted; the default connection overrides it.
+    #[schema(value_type = Option<MailboxSchema>)]
+    #[serde(default)]
+    from: Input<MailboxInput>,
+    /// Where answers should go; the default connection overrides it.
+    #[schema(value_type = Option<MailboxSchema>)]
+    #[serde(default)]
+    reply_to: Input<MailboxInput>,
+    /// The connection wanted; the default connection overrides it.
+    #[schema(value_type = Option<String>)]
+    #[serde(default)]
+    connection_id: Input<String>,
+    /// The caller's own notes, shown with the message.
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    #[serde(default)]
+    metadata: Input<BTreeMap<String, Input<String>>>,
+    #[serde(flatten)]
+    #[schema(ignore)]
+    unknown: Unknown,
+}
+
+/// The sender as a request to explain it gives it.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub struct SenderInput {
+    /// The connection wanted.
+    #[schema(value_type = Option<String>)]
+    #[serde(default)]
+    connection_id: Input<String>,
+    /// The sender wanted.
+    #[schema(value_type = Option<MailboxSchema>)]
+    #[serde(default)]
+    from: Input<MailboxInput>,
+    /// Where answers should go.
+    #[schema(value_type = Option<MailboxSchema>)]
+    #[serde(default)]
+    reply_to: Input<MailboxInput>,
+    #[serde(flatten)]
+    #[schema(ignore)]
+    unknown: Unknown,
+}
+
+/// An address: `"a@example.com"` or `{"email": "a@example.com", "name": "A"}`.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum MailboxInput {
+    /// The address alone.
+    Email(String),
+    /// The address and its display name.
+    Object(MailboxObject),
+}
+
+/// The long form of an address.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct MailboxObject {
+    email: Input<String>,
+    name: Input<String>,
+    #[serde(flatten)]
+    unknown: Unknown,
+}
+
+/// What [`MailboxInput`] looks like in the API's description.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum MailboxSchema {
+    /// The address alone.
+    Email(String),
+    /// The address and its display name.
+    Object(Mailbox),
+}
+
+impl JsonType for MailboxInput {
+    const NAME: &'static str = "an address, or an object with email and name";
+}
+
+/// An attachment as a request gives it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct AttachmentInput {
+    filename: Input<String>,
+    content_type: Input<String>,
+    content: Input<String>,
+    content_id: Input<String>,
+    #[serde(flatten)]
+    unknown: Unknown,
+}
+
+impl JsonType for AttachmentInput {
+    const NAME: &'static str = "an object with filename, content_type and content";
+}
+
+/// A message that can be accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submission {
+    /// The sender it asks for.
+    pub requested: Requested,
+    /// What is sent.
+    pub content: Content,
+    /// The caller's own notes.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// What is sent, apart from who sends it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {
+    /// Recipients in To.
+    pub to: Vec<Mailbox>,
+    /// Recipients in Cc.
+    pub cc: Vec<Mailbox>,
+    /// Recipients that no header shows.
+    pub bcc: Vec<Mailbox>,
+    /// The subject.
+    pub subject: String,
+    /// The body as plain text, its line ends as given.
+    pub text: Option<String>,
+    /// The body as HTML.
+    pub html: Option<String>,
+    /// Custom headers, already checked.
+    pub headers: BTreeMap<String, String>,
+    /// Attached files.
+    pub attachments: Vec<Attachment>,
+}
+
+/// An attached file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Attachment {
+    /// Its name.
+    pub filename: String,
+    /// Its media type.
+    pub content_type: String,
+    /// Its bytes in base64 (RFC 4648 §4).
+    pub content: String,
+    /// The name by which HTML refers to it (`cid:`): the file is shown inline.
+    pub content_id: Option<String>,
+}
+
+impl Attachment {
+    /// The bytes.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        STANDARD.decode(&self.content).unwrap_or_default()
+    }
+}
+
+impl TryFrom<SenderInput> for Requested {
+    type Error = FieldErrors;
+
+    fn try_from(input: SenderInput) -> Result<Self, FieldErrors> {
+        let mut errors = FieldErrors::default();
+        errors.refuse_unknown("", input.unknown.keys());
+        let requested = requested(input.connection_id, input.from, input.reply_to, &mut errors);
+        errors.into_result(Some(requested))
+    }
+}
+
+impl TryFrom<MessageInput> for Submission {
+    type Error = FieldErrors;
+
+    fn try_from(input: MessageInput) -> Result<Self, FieldErrors> {
+        let mut errors = FieldErrors::default();
+        errors.refuse_unknown("", input.unknown.keys());
+        let to = mailboxes(input.to, "/to", &mut errors);
+        let cc = mailboxes(input.cc, "/cc", &mut errors);
+        let bcc = mailboxes(input.bcc, "/bcc", &mut errors);
+        match to.len() + cc.len() + bcc.len() {
+            0 if errors.is_empty() => errors.push(
+                "/to",
+                FieldCode::Required,
+                "give at least one recipient in to, cc or bcc",
+            ),
+            count if count > MAX_RECIPIENTS => {
+                errors.push(
+                    "/to",
+                    FieldCode::TooMany,
+                    format!(
+                        "a message has at most {MAX_RECIPIENTS} recipients, to, cc and bcc together"
+                    ),
+                );
+            }
+            _ => {}
+        }
+        let subject = input
+            .subject
+            .optional("/subject", &mut errors)
+            .unwrap_or_default();
+        let subject = errors
+            .keep("/subject", text::optional_line(&subject, MAX_LINE))
+            .unwrap_or_default();
+        let has_body = !matches!(
+            (&input.text, &input.html),
+            (Input::Absent | Input::Null, Input::Absent | Input::Null)
+        );
+        if !has_body {
+            errors.push(
+                "/text",
+                FieldCode::Required,
+                "give the body as text, as html or as both",
+            );
+        }
+        let text = body(input.text, "/text", &mut errors);
+        let html = body(input.html, "/html", &mut errors);
+        let headers = headers(input.headers, &mut errors);
+        let attachments = attachments(input.attachments, &mut errors);
+        let metadata = strings(input.metadata, "/metadata", &mut errors, |key, value| {
+            text::line(key, 100)?;
+            text::optional_line(value, 1000).map(|_| value.to_owned())
+        });
+        let requested = requested(input.connection_id, input.from, input.reply_to, &mut errors);
+        let content = Content {
+            to,
+            cc,
+            bcc,
+            subject,
+            text,
+            html,
+            headers,
+            attachments,
+        };
+        errors.into_result(Some(Self {
+            requested,
+            content,
+            metadata,
+        }))
+    }
+}
+
+fn requested(
+    connection_id: Input<String>,
+    from: Input<MailboxInput>,
+    reply_to: Input<MailboxInput>,
+    errors: &mut FieldErrors,
+) -> Requested {
+    let connection_id = connection_id
+        .optional("/connection_id", errors)
+        .and_then(|id| errors.keep("/connection_id", id.parse()));
+    let from = from
+        .optional("/from", errors)
+        .and_then(|from| mailbox(from, "/from", errors));
+    let reply_to = reply_to
+        .optional("/reply_to", errors)
+        .and_then(|reply_to| mailbox(reply_to, "/reply_to", errors));
+    Requested {
+        connection_id,
+        from,
+        reply_to,
+    }
+}
+
+fn mailbox(input: MailboxInput, pointer: &str, errors: &mut FieldErrors) -> Option<Mailbox> {
+    match input {
+        MailboxInput::Email(email) => errors
+            .keep(pointer, EmailAddress::parse(&email))
+            .map(Mailbox::from),
+        MailboxInput::Object(object) => {
+            errors.refuse_unknown(pointer, object.unknown.keys());
+            let email = child(pointer, "email");
+            let email = object
+                .email
+                .required(&email, errors)
+                .and_then(|text| errors.keep(&email, EmailAddress::parse(&text)));
+            let name_at = child(pointer, "name");
+            let name = object.name.optional(&name_at, errors);
+            let name = name.and_then(|name| {
+                errors.keep(&name_at, text::optional_line(&name, Mailbox::MAX_NAME))
+            });
+            Some(Mailbox {
+                email: email?,
+                name: name.filter(|name| !name.is_empty()),
+            })
+        }
+    }
+}
+
+fn mailboxes(
+    input: Input<Vec<Input<MailboxInput>>>,
+    pointer: &str,
+    errors: &mut FieldErrors,
+) -> Vec<Mailbox> {
+    let list = input.optional(pointer, errors).unwrap_or_default();
+    if list.len() > MAX_RECIPIENTS {
+        // Not read further: a list of a million wrong addresses isn't worth a million errors.
+        errors.push(
+            pointer,
+            FieldCode::TooMany,
+            format!("a message has at most {MAX_RECIPIENTS} recipients, to, cc and bcc together"),
+        );
+        return Vec::new();
+    }
+    list.into_iter()
+        .enumerate()
+        .filter_map(|(index, input)| {
+            let pointer = element(pointer, index);
+            input
+                .required(&pointer, errors)
+                .and_then(|input| mailbox(input, &pointer, errors))
+        })
+        .collect()
+}
+
+fn body(input: Input<String>, pointer: &str, errors: &mut FieldErrors) -> Option<String> {
+    let body = input.optional(pointer, errors)?;
+    if body.contains('\0') {
+        errors.push(
+            pointer,
+            FieldCode::ControlCharacter,
+            "must not hold NUL characters",
+        );
+        return None;
+    }
+    Some(body)
+}
+
+fn headers(
+    input: Input<BTreeMap<String, Input<String>>>,
+    errors: &mut FieldErrors,
+) -> BTreeMap<String, String> {
+    strings(input, "/headers", errors, |name, value| {
+        let token = !name.is_empty()
+            && name.len() <= 76
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let custom = name.len() > 2 && name[..2].eq_ignore_ascii_case("x-");
+        if !token
+            || !(custom
+                || ALLOWED_HEADERS
+                    .iter()
+                    .any(|allowed| allowed.eq_ignore_ascii_case(name)))
+        {
+            return Err(Invalid::new(
+                FieldCode::NotAllowed,
+                format!(
+                    "may not be set: use X-… or one of {}",
+                    ALLOWED_HEADERS.join(", ")
+                ),
+            ));
+        }
+        text::line(value, MAX_LINE)
+    })
+}
+
+/// An object whose values are strings, each checked with its key.
+fn strings(
+    input: Input<BTreeMap<String, Input<String>>>,
+    pointer: &str,
+    errors: &mut FieldErrors,
+    check: impl Fn(&str, &str) -> Result<String, Invalid>,
+) -> BTreeMap<String, String> {
+    let map = input.optional(pointer, errors).unwrap_or_default();
+    if map.len() > MAX_ENTRIES {
+        errors.push(
+            pointer,
+            FieldCode::TooMany,
+            format!("must have at most {MAX_ENTRIES} entries"),
+        );
+        return BTreeMap::new();
+    }
+    map.into_iter()
+        .filter_map(|(key, value)| {
+            let at = child(pointer, &key);
+            let value = value.required(&at, errors)?;
+            errors
+                .keep(&at, check(&key, &value))
+                .map(|value| (key, value))
+        })
+        .collect()
+}
+
+fn attachments(
+    input: Input<Vec<Input<AttachmentInput>>>,
+    errors: &mut FieldErrors,
+) -> Vec<Attachment> {
+    let list = input.optional("/attachments", errors).unwrap_or_default();
+    if list.len() > MAX_ENTRIES {
+        errors.push(
+            "/attachments",
+            FieldCode::TooMany,
+            format!("a message has at most {MAX_ENTRIES} attachments"),
+        );
+        return Vec::new();
+    }
+    list.into_iter()
+        .enumerate()
+        .filter_map(|(index, input)| {
+            let at = element("/attachments", index);
+            input
+                .required(&at, errors)
+                .and_then(|input| attachment(input, &at, errors))
+        })
+        .collect()
+}
+
+fn attachment(input: AttachmentInput, at: &str, errors: &mut FieldErrors) -> Option<Attachment> {
+    errors.refuse_unknown(at, input.unknown.keys());
+    let filename_at = child(at, "filename");
+    let filename = input
+        .filename
+        .required(&filename_at, errors)
+        .and_then(|name| errors.keep(&filename_at, text::line(&name, 255)));
+    let type_at = child(at, "content_type");
+    let content_type = input
+        .content_type
+        .required(&type_at, errors)
+        .and_then(|text| errors.keep(&type_at, media_type(&text)));
+    let content_at = child(at, "content");
+    let content = input
+        .content
+        .required(&content_at, errors)
+        .and_then(|text| errors.keep(&content_at, base64(text)));
+    let id_at = child(at, "content_id");
+    let content_id = match input.content_id {
+        Input::Absent | Input::Null => Some(None),
+        given => given
+            .optional(&id_at, errors)
+            .and_then(|id| errors.keep(&id_at, reference(&id)))
+            .map(Some),
+    };
+    Some(Attachment {
+        filename: filename?,
+        content_type: content_type?,
+        content: content?,
+        content_id: content_id?,
+    })
+}
+
+/// A media type without parameters (RFC 6838 §4.2). `message/*` and `multipart/*` are refused: they must not be encoded
+/// (RFC 2045 §6.4), and an attachment always is.
+fn media_type(text: &str) -> Result<String, Invalid> {
+    let name = |part: &str| {
+        !part.is_empty()
+            && part.len() <= 127
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b))
+    };
+    match text.split_once('/') {
+        Some((kind, subtype))
+            if name(kind)
+                && name(subtype)
+                && !matches!(kind.to_ascii_lowercase().as_str(), "message" | "multipart") =>
+        {
+            Ok(text.to_ascii_lowercase())
+        }
+        _ => Err(Invalid::new(
+            FieldCode::NotAMediaType,
+            "must be a media type without parameters, like application/pdf",
+        )),
+    }
+}
+
+fn base64(text: String) -> Result<String, Invalid> {
+    match STANDARD.decode(&text) {
+        Ok(_) => Ok(text),
+        Err(_) => Err(Invalid::new(
+            FieldCode::NotBase64,
+            "must be the file's bytes in standard base64, padded and without line breaks",
+        )),
+    }
+}
+
+/// A content id, without the angle brackets.
+fn reference(text: &str) -> Result<String, Invalid> {
+    let id = text.trim_start_matches('<').trim_end_matches('>');
+    if id.is_empty()
+        || id.len() > 200
+        || !id
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.@".contains(&b))
+    {
+        return Err(Invalid::new(
+            FieldCode::NotAllowed,
+            "must be 1 to 200 letters, digits, dots, dashes, underscores or @, like logo@example.com",
+        ));
+    }
+    Ok(id.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn submit(body: Value) -> Result<Submission, Vec<(String, FieldCode)>> {
+        let input: MessageInput = serde_json::from_value(body).expect("an object");
+        Submission::try_from(input).map_err(|errors| {
+            errors
+                .into_vec()
+                .into_iter()
+                .map(|error| (error.pointer, error.code))
+                .collect()
+        })
+    }
+
+    fn with(key: &str, value: Value) -> Value {
+        let mut body = json!({"to": ["a@example.com"], "subject": "Hello", "text": "Hi"});
+        body[key] = value;
+        body
+    }
+
+    fn one(pointer: &str, code: FieldCode) -> Vec<(String, FieldCode)> {
+        vec![(pointer.to_owned(), code)]
+    }
+
+    #[test]
+    fn an_address_is_a_string_or_an_object() {
+        let submission = submit(with(
+            "to",
+            json!(["a@example.com", {"email": "b@example.com", "name": "B"}]),
+        ))
+        .expect("valid");
+        assert_eq!(submission.content.to.len(), 2);
+        assert_eq!(submission.content.to[1].name.as_deref(), Some("B"));
+    }
+
+    #[test]
+    fn every_bad_field_is_reported_at_its_pointer() {
+        let attachment = |key: &str, value: Value| {
+            let mut attachment =
+                json!({"filename": "a.pdf", "content_type": "application/pdf", "content": "AAAA"});
+            attachment[key] = value;
+            json!([attachment])
+        };
+        for (key, value, pointer, code) in [
+            ("to", json!("a@example.com"), "/to", FieldCode::WrongType),
+            ("to", json!([5]), "/to/0", FieldCode::WrongType),
+            (
+                "to",
+                json!(["a@example.com", "nobody"]),
+                "/to/1",
+                FieldCode::NotAnEmail,
+            ),
+            (
+                "cc",
+                json!([{"email": "x", "name": 1}]),
+                "/cc/0/email",
+                FieldCode::NotAnEmail,
+            ),
+            (
+                "bcc",
+                json!([{"email": "b@example.com", "nmae": "x"}]),
+                "/bcc/0/nmae",
+                FieldCode::UnknownField,
+            ),
+            (
+                "to",
+                json!(["a@example.com\r\nDATA"]),
+                "/to/0",
+                FieldCode::ControlCharacter,
+            ),
+            (
+                "subject",
+                json!("a\r\nBcc: b@example.com"),
+                "/subject",
+                FieldCode::ControlCharacter,
+            ),
+            (
+                "subject",
+                json!("x".repeat(999)),
+                "/subject",
+                FieldCode::TooLong,
+            ),
+            (
+                "text",
+                json!("a\u{0}b"),
+                "/text",
+                FieldCode::ControlCharacter,
+            ),
+            ("html", json!(5), "/html", FieldCode::WrongType),
+            (
+                "headers",
+                json!({"From": "x"}),
+                "/headers/From",
+                FieldCode::NotAllowed,
+            ),
+            (
+                "headers",
+                json!({"X-A": "a\r\nb"}),
+                "/headers/X-A",
+                FieldCode::ControlCharacter,
+            ),
+            (
+                "headers",
+                json!({"X-A b": "a"}),
+                "/headers/X-A b",
+                FieldCode::NotAllowed,
+            ),
+            (
+                "headers",
+                json!({"X-A": 5}),
+                "/headers/X-A",
+                FieldCode::WrongType,
+            ),
+            (
+                "attachments",
+                attachment("content", json!("not base64!")),
+                "/attachments/0/content",
+                FieldCode::NotBase64,
+            ),
+            (
+                "attachments",
+                attachment("content_type", json!("pdf")),
+                "/attachments/0/content_type",
+                FieldCode::NotAMediaType,
+            ),
+            (
+                "attachments",
+                attachment("content_type", json!("message/rfc822")),
+                "/attachments/0/content_type",
+                FieldCode::NotAMediaType,
+            ),
+            (
+                "attachments",
+                attachment("filename", json!("a\nb")),
+                "/attachments/0/filename",
+                FieldCode::ControlCharacter,
+            ),
+            (
+                "attachments",
+                attachment("content_id", json!("a b")),
+                "/attachments/0/content_id",
+                FieldCode::NotAllowed,
+            ),
+            (
+                "attachments",
+                attachment("size", json!(1)),
+                "/attachments/0/size",
+                FieldCode::UnknownField,
+            ),
+            (
+                "from",
+                json!("Acme <a@example.com>"),
+                "/from",
+                FieldCode::NotAnEmail,
+            ),
+            (
+                "reply_to",
+                json!({"name": "x"}),
+                "/reply_to/email",
+                FieldCode::Required,
+            ),
+            (
+                "connection_id",
+                json!("nope"),
+                "/connection_id",
+                FieldCode::NotAnId,
+            ),
+            (
+                "metadata",
+                json!({"invoice": 42}),
+                "/metadata/invoice",
+                FieldCode::WrongType,
+            ),
+            (
+                "tracking",
+                json!(true),
+                "/tracking",
+                FieldCode::UnknownField,
+            ),
+        ] {
+            let refused = submit(with(key, value)).expect_err(pointer);
+            assert!(
+                refused.contains(&(pointer.to_owned(), code)),
+                "{pointer}: {refused:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_message_needs_a_recipient_and_a_body() {
+        let refused = submit(json!({})).expect_err("refused");
+        assert_eq!(
+            refused,
+            [
+                one("/to", FieldCode::Required),
+                one("/text", FieldCode::Required)
+            ]
+            .concat()
+        );
+    }
+
+    #[test]
+    fn a_message_has_at_most_50_recipients_in_all() {
+        let list = |count: usize| {
+            json!(
+                (0..count)
+                    .map(|n| format!("u{n}@example.com"))
+                    .collect::<Vec<_>>()
+            )
+        };
+        let mut body = with("to", list(25));
+        body["bcc"] = list(25);
+        assert!(submit(body.clone()).is_ok());
+        body["cc"] = list(1);
+        assert_eq!(
+            submit(body).expect_err("refused"),
+            one("/to", FieldCode::TooMany)
+        );
+    }
+
+    #[test]
+    fn a_recipient_of_bcc_alone_is_enough() {
+        assert!(submit(json!({"bcc": ["a@example.com"], "html": "<p>Hi</p>"})).is_ok());
+    }
+}
