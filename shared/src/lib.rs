@@ -2,5 +2,9 @@
 //!
 //! Imports point one way: `model` knows nothing of AWS, axum or tokio, and nothing here knows of the Lambda runtime.
 
+pub mod aws;
 pub mod clock;
+pub mod config;
 pub mod model;
+pub mod telemetry;
+pub mod web;

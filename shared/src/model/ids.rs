@@ -20,6 +20,12 @@ macro_rules! id {
             pub const fn new(ulid: Ulid) -> Self {
                 Self(ulid)
             }
+
+            /// The part of the identifier that is chance, for spreading things evenly.
+            #[must_use]
+            pub fn random_part(self) -> u128 {
+                self.0.random()
+            }
         }
 
         impl fmt::Display for $name {

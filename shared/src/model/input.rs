@@ -23,6 +23,7 @@ pub enum Input<T> {
 }
 
 /// The fields that a request holds and its operation doesn't know.
+#[expect(clippy::zero_sized_map_values, reason = "serde flattens what is left into a map, not into a set")]
 pub type Unknown = BTreeMap<String, IgnoredAny>;
 
 /// A JSON type that a field may have, with its name in an error message.

@@ -128,8 +128,7 @@ fn is_global_v6(ip: Ipv6Addr) -> bool {
     // Only 2000::/3 is allotted as global unicast; everything outside it (loopback, mapped, NAT64, unique local, link-local,
     // multicast) falls away here at once.
     let allotted = a & 0xe000 == 0x2000;
-    let special = (a == 0x2001 && b < 0x0200) // protocol assignments 2001::/23: Teredo, benchmarks, ORCHID
-        || (a == 0x2001 && b == 0x0db8)       // documentation
+    let special = (a == 0x2001 && (b < 0x0200 || b == 0x0db8)) // protocol assignments (Teredo, benchmarks, ORCHID), documentation
         || a == 0x2002                        // 6to4
         || (a == 0x2620 && b == 0x004f)       // AS112 (2620:4f:8000::/48 and its neighbours)
         || (a == 0x3fff && b < 0x1000); // documentation, RFC 9637

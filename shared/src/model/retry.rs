@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::timestamp::Timestamp;
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// How long a message is tried before it is given up.
-pub const GIVE_UP_AFTER: Duration = Duration::from_secs(3 * 24 * 3600);
+pub const GIVE_UP_AFTER: Duration = Duration::from_hours(72);
 
 /// The wait after the attempt of this number (from 1): 1, 5, 15, 30 minutes, 1, 2, 4, then 8 hours, each with up to a fifth
 /// more or less, so that messages that failed together don't return together. `chance` is any random number.

@@ -208,7 +208,7 @@ impl ConnectionInput {
         let active = flag(
             self.active,
             "/active",
-            base.map_or(true, |b| b.active),
+            base.is_none_or(|b| b.active),
             &mut errors,
         );
         let gains_or_loses_default = !matches!(self.default, Input::Absent);

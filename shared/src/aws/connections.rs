@@ -1,0 +1,247 @@
+//! The table of connections. A tenant is one partition; in it, by sort key:
+//!
+//! | sort key | item |
+//! | --- | --- |
+//! | `connection#<id>` | a connection |
+//! | `default` | the pointer to the connection that has the default role; at most one, as it is one item |
+//! | `key#<digest>` | an idempotency key and the answer it stands for |
+//! | `name#<folded name>` | holds a name for the connection that has it |
+//! | `secret#<name>` | a secret to collect: created but not yet pointed to, or no longer pointed to |
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{Get, TransactGetItem};
+use serde::Deserialize;
+
+use super::due;
+use super::error::StorageError;
+use super::item::{self, Item, string};
+use crate::model::connection::{Connection, Verification};
+use crate::model::ids::ConnectionId;
+use crate::model::sender::Senders;
+use crate::model::tenant::Tenant;
+use crate::model::text;
+use crate::model::timestamp::Timestamp;
+
+/// How long a secret may be without a connection that points to it before it is collected: longer than any request lives.
+pub const SECRET_GRACE: Duration = Duration::from_mins(15);
+
+/// The table of connections.
+#[derive(Debug, Clone)]
+pub struct ConnectionsTable {
+    /// The client, for the operations' own transactions.
+    pub client: Client,
+    /// The table's name.
+    pub name: String,
+}
+
+/// The key of a connection.
+#[must_use]
+pub fn connection_key(tenant: &Tenant, id: ConnectionId) -> Item {
+    item::key(&tenant.key(), &format!("{CONNECTION}{id}"))
+}
+
+/// The key of the default role's pointer.
+#[must_use]
+pub fn default_key(tenant: &Tenant) -> Item {
+    item::key(&tenant.key(), DEFAULT)
+}
+
+/// The key of a name.
+#[must_use]
+pub fn name_key(tenant: &Tenant, name: &str) -> Item {
+    item::key(&tenant.key(), &format!("name#{}", text::fold(name)))
+}
+
+/// The key of an idempotency key.
+#[must_use]
+pub fn idempotency_key(tenant: &Tenant, digest: &str) -> Item {
+    item::key(&tenant.key(), &format!("key#{digest}"))
+}
+
+/// The key of the note that a secret is to be collected.
+#[must_use]
+pub fn secret_note_key(tenant: &Tenant, secret: &str) -> Item {
+    item::key(&tenant.key(), &format!("{SECRET}{secret}"))
+}
+
+/// The note that a secret is to be collected once [`SECRET_GRACE`] has passed, unless it is dropped before.
+#[must_use]
+pub fn secret_note(tenant: &Tenant, secret: &str, now: Timestamp) -> Item {
+    let mut note = secret_note_key(tenant, secret);
+    due::mark(&mut note, secret, now + SECRET_GRACE);
+    note
+}
+
+/// The name in a note's sort key, if it is one.
+#[must_use]
+pub fn noted_secret(sort_key: &str) -> Option<&str> {
+    sort_key.strip_prefix(SECRET)
+}
+
+const CONNECTION: &str = "connection#";
+const DEFAULT: &str = "default";
+const SECRET: &str = "secret#";
+
+#[derive(Deserialize)]
+struct Pointer {
+    connection_id: ConnectionId,
+}
+
+impl ConnectionsTable {
+    /// A connection, and whether it has the default role: both as of the same instant.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn find(
+        &self,
+        tenant: &Tenant,
+        id: ConnectionId,
+    ) -> Result<Option<(Connection, bool)>, StorageError> {
+        const OPERATION: &str = "read a connection";
+        let get = |key| {
+            let get = Get::builder()
+                .table_name(&self.name)
+                .set_key(Some(key))
+                .build()
+                .expect("a get has a table and a key");
+            TransactGetItem::builder().get(get).build()
+        };
+        let request = self
+            .client
+            .transact_get_items()
+            .transact_items(get(connection_key(tenant, id)))
+            .transact_items(get(default_key(tenant)));
+        let output = request
+            .send()
+            .await
+            .map_err(|error| StorageError::sdk(OPERATION, error))?;
+        let mut items = output
+            .responses
+            .unwrap_or_default()
+            .into_iter()
+            .map(|response| response.item.filter(|item| !item.is_empty()));
+        let (connection, pointer) = (items.next().flatten(), items.next().flatten());
+        let Some(connection) = connection else {
+            return Ok(None);
+        };
+        let default = pointer
+            .map(item::read::<Pointer>)
+            .transpose()?
+            .is_some_and(|pointer| pointer.connection_id == id);
+        Ok(Some((item::read(connection)?, default)))
+    }
+
+    /// All connections of a tenant and the default among them, strongly consistent.
+    ///
+    /// A query is not a snapshot: the pointer is read last, and a switch may fall in between. What is answered is always a state
+    /// in which the default exists and is active, so a view that is not one is read again.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn senders(&self, tenant: &Tenant) -> Result<Senders, StorageError> {
+        for _ in 0..16 {
+            let senders = self.query(tenant).await?;
+            let whole = senders.default.is_none_or(|id| {
+                senders
+                    .connections
+                    .iter()
+                    .any(|c| c.id == id && c.settings.active)
+            });
+            if whole {
+                return Ok(senders);
+            }
+        }
+        Err(StorageError::contended("read the connections of a tenant"))
+    }
+
+    async fn query(&self, tenant: &Tenant) -> Result<Senders, StorageError> {
+        const OPERATION: &str = "read the connections of a tenant";
+        let mut senders = Senders::default();
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .key_condition_expression("pk = :tenant AND sk BETWEEN :first AND :last")
+            .expression_attribute_values(":tenant", string(tenant.key()))
+            .expression_attribute_values(":first", string(CONNECTION))
+            .expression_attribute_values(":last", string(DEFAULT))
+            .into_paginator()
+            .items()
+            .send();
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(|error| StorageError::sdk(OPERATION, error))?;
+            if item
+                .get("sk")
+                .and_then(|sk| sk.as_s().ok())
+                .is_some_and(|sk| sk == DEFAULT)
+            {
+                senders.default = Some(item::read::<Pointer>(item)?.connection_id);
+            } else {
+                senders.connections.push(item::read(item)?);
+            }
+        }
+        Ok(senders)
+    }
+
+    /// Notes that the secret `name` is about to be created and nothing points to it yet.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn note_secret(
+        &self,
+        tenant: &Tenant,
+        name: &str,
+        now: Timestamp,
+    ) -> Result<(), StorageError> {
+        let request = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(secret_note(tenant, name, now)));
+        request
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| StorageError::sdk("note a secret", error))
+    }
+
+    /// Keeps the outcome of verifying `connection` as it is saved. Left undone when its settings have changed since: the outcome
+    /// is then about something that no longer is.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn keep_verification(
+        &self,
+        tenant: &Tenant,
+        connection: &Connection,
+        verification: &Verification,
+    ) -> Result<(), StorageError> {
+        const OPERATION: &str = "keep a verification";
+        let value = serde_dynamo::to_attribute_value(verification)
+            .map_err(|error| StorageError::corrupt(OPERATION, error))?;
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(connection_key(tenant, connection.id)))
+            .update_expression("SET verification = :verification")
+            .condition_expression("version = :version")
+            .expression_attribute_values(":verification", value)
+            .expression_attribute_values(":version", item::number(connection.version));
+        match request.send().await {
+            Err(error)
+                if !matches!(
+                    error.as_service_error(),
+                    Some(UpdateItemError::ConditionalCheckFailedException(_))
+                ) =>
+            {
+                Err(StorageError::sdk(OPERATION, error))
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! A call to AWS that failed.
+
+use std::error::Error;
+
+use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+
+/// Why storage didn't do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[error("{operation} failed")]
+pub struct StorageError {
+    operation: &'static str,
+    transient: bool,
+    source: Box<dyn Error + Send + Sync>,
+}
+
+/// Error codes that mean "later": DynamoDB, Secrets Manager, SQS and S3.
+const TRANSIENT: [&str; 11] = [
+    "ThrottlingException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "TransactionInProgressException",
+    "TransactionConflictException",
+    "InternalServerError",
+    "InternalServiceError",
+    "InternalFailure",
+    "ServiceUnavailable",
+    "SlowDown",
+    "RequestTimeout",
+];
+
+impl StorageError {
+    /// From the SDK's error of `operation`.
+    pub fn sdk<E, R>(operation: &'static str, error: SdkError<E, R>) -> Self
+    where
+        E: Error + ProvideErrorMetadata + Send + Sync + 'static,
+        R: std::fmt::Debug + Send + Sync + 'static,
+    {
+        let transient = match &error {
+            SdkError::TimeoutError(_)
+            | SdkError::DispatchFailure(_)
+            | SdkError::ResponseError(_) => true,
+            other => other.code().is_some_and(|code| TRANSIENT.contains(&code)),
+        };
+        Self {
+            operation,
+            transient,
+            source: Box::new(error),
+        }
+    }
+
+    /// The stored data is not what it should be.
+    pub fn corrupt(
+        operation: &'static str,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        Self {
+            operation,
+            transient: false,
+            source: source.into(),
+        }
+    }
+
+    /// Others were faster, again and again.
+    #[must_use]
+    pub fn contended(operation: &'static str) -> Self {
+        Self {
+            operation,
+            transient: true,
+            source: "too many concurrent changes".into(),
+        }
+    }
+
+    /// What was tried.
+    #[must_use]
+    pub fn operation(&self) -> &'static str {
+        self.operation
+    }
+
+    /// Whether the same call may succeed later.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        self.transient
+    }
+
+    /// The whole chain of causes, for the log. AWS errors don't quote the request.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        DisplayErrorContext(&*self.source).to_string()
+    }
+}

@@ -1,0 +1,310 @@
+//! The table of messages: `<tenant>/<message id>` is a message's record, `<tenant>/key/<digest>` an idempotency key.
+//!
+//! Beside the message as its tenant sees it, the record holds how often it was queued (`enqueued`), when the sweeper must look at it
+//! (`due_at`), and the claim of the worker that has it (`owner`, `lease_until`, `phase`).
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use serde::{Deserialize, Serialize};
+
+use super::due;
+use super::error::StorageError;
+use super::item::{self, Item, number, string};
+use super::queue::Delivery;
+use crate::model::ids::MessageId;
+use crate::model::message::Message;
+use crate::model::tenant::Tenant;
+use crate::model::timestamp::Timestamp;
+
+/// How long a record is kept after its message was accepted.
+pub const KEPT: Duration = Duration::from_hours(2160);
+/// How long after an entry was queued the sweeper looks whether anyone took it.
+pub const TAKEN_WITHIN: Duration = Duration::from_mins(10);
+
+/// The table of messages.
+#[derive(Debug, Clone)]
+pub struct MessagesTable {
+    /// The client, for the operations' own writes.
+    pub client: Client,
+    /// The table's name.
+    pub name: String,
+}
+
+/// A message's record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Whose message.
+    pub tenant: Tenant,
+    /// How often it was put into the queue.
+    pub enqueued: u32,
+    /// When the record expires, in seconds since 1970 (DynamoDB's time to live).
+    pub expires: i64,
+    /// The message as its tenant sees it.
+    #[serde(flatten)]
+    pub message: Message,
+}
+
+impl Record {
+    /// The record of a message just accepted and about to be queued for the first time.
+    #[must_use]
+    pub fn new(tenant: Tenant, message: Message) -> Self {
+        let expires = (message.created_at + KEPT).as_secs();
+        Self {
+            tenant,
+            enqueued: 1,
+            expires,
+            message,
+        }
+    }
+
+    /// The queue entry for this message.
+    #[must_use]
+    pub fn delivery(&self) -> Delivery {
+        Delivery {
+            tenant: self.tenant.clone(),
+            message_id: self.message.id,
+        }
+    }
+
+    /// The item, to be looked at by the sweeper at `due` if nothing has happened.
+    ///
+    /// # Errors
+    /// When it can't be written as an item, which is a fault of ours.
+    pub fn to_item(&self, due: Option<Timestamp>) -> Result<Item, StorageError> {
+        let mut item = item::write(message_key(&self.tenant, self.message.id), self)?;
+        if let Some(at) = due {
+            due::mark(&mut item, &self.message.id.to_string(), at);
+        }
+        Ok(item)
+    }
+}
+
+/// The key of a message.
+#[must_use]
+pub fn message_key(tenant: &Tenant, id: MessageId) -> Item {
+    Item::from([("pk".to_owned(), string(format!("{}/{id}", tenant.key())))])
+}
+
+/// The key of an idempotency key.
+#[must_use]
+pub fn idempotency_key(tenant: &Tenant, digest: &str) -> Item {
+    Item::from([(
+        "pk".to_owned(),
+        string(format!("{}/key/{digest}", tenant.key())),
+    )])
+}
+
+/// The tenant and message of a record's key, given as `pk`; `None` for another kind of item.
+#[must_use]
+pub fn is_message_key(pk: &str) -> bool {
+    pk.rsplit('/')
+        .next()
+        .is_some_and(|id| id.parse::<MessageId>().is_ok())
+}
+
+/// A worker's claim on a message: while it holds, nobody else writes the record.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// The message as it was when it was claimed.
+    pub record: Record,
+    owner: String,
+}
+
+impl MessagesTable {
+    /// A message of a tenant.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn find(
+        &self,
+        tenant: &Tenant,
+        id: MessageId,
+    ) -> Result<Option<Record>, StorageError> {
+        let request = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .set_key(Some(message_key(tenant, id)))
+            .consistent_read(true);
+        let output = request
+            .send()
+            .await
+            .map_err(|error| StorageError::sdk("read a message", error))?;
+        output.item.map(item::read).transpose()
+    }
+
+    /// Claims a message for `owner` until `lease_until`: one that is queued, or due to be retried, or whose claim expired before the
+    /// body could have left. `None` when there is nothing to do: the entry was delivered twice, or another worker has it.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn claim(
+        &self,
+        delivery: &Delivery,
+        owner: String,
+        now: Timestamp,
+        lease_until: Timestamp,
+    ) -> Result<Option<Claim>, StorageError> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(message_key(&delivery.tenant, delivery.message_id)))
+            .update_expression("SET #status = :sending, #owner = :owner, lease_until = :lease, due_shard = :shard, due_at = :lease, phase = :before")
+            .condition_expression(
+                "#status = :queued OR (#status = :retrying AND next_attempt_at <= :now) \
+                 OR (#status = :sending AND lease_until < :now AND phase = :before)",
+            )
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_values(":sending", string("sending"))
+            .expression_attribute_values(":queued", string("queued"))
+            .expression_attribute_values(":retrying", string("retrying"))
+            .expression_attribute_values(":before", string("before"))
+            .expression_attribute_values(":owner", string(&owner))
+            .expression_attribute_values(":now", string(now.to_string()))
+            .expression_attribute_values(":lease", string(lease_until.to_string()))
+            .expression_attribute_values(":shard", due::shard(&delivery.message_id.to_string()))
+            .return_values(ReturnValue::AllNew);
+        match request.send().await {
+            Ok(output) => Ok(Some(Claim {
+                record: item::read(output.attributes.unwrap_or_default())?,
+                owner,
+            })),
+            Err(error) if refused(error.as_service_error()) => Ok(None),
+            Err(error) => Err(StorageError::sdk("claim a message", error)),
+        }
+    }
+
+    /// Takes over a message whose worker vanished when the body may have left: the attempt is ambiguous. `None` when it isn't so.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn take_over(
+        &self,
+        delivery: &Delivery,
+        owner: String,
+        now: Timestamp,
+        lease_until: Timestamp,
+    ) -> Result<Option<Claim>, StorageError> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(message_key(&delivery.tenant, delivery.message_id)))
+            .update_expression("SET #owner = :owner, lease_until = :lease, due_at = :lease")
+            .condition_expression("#status = :sending AND lease_until < :now AND phase = :intent")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_values(":sending", string("sending"))
+            .expression_attribute_values(":intent", string("intent"))
+            .expression_attribute_values(":owner", string(&owner))
+            .expression_attribute_values(":now", string(now.to_string()))
+            .expression_attribute_values(":lease", string(lease_until.to_string()))
+            .return_values(ReturnValue::AllNew);
+        match request.send().await {
+            Ok(output) => Ok(Some(Claim {
+                record: item::read(output.attributes.unwrap_or_default())?,
+                owner,
+            })),
+            Err(error) if refused(error.as_service_error()) => Ok(None),
+            Err(error) => Err(StorageError::sdk("take over a message", error)),
+        }
+    }
+
+    /// The fence: notes that the body may leave from now on. `false` when the claim was lost, and then it must not leave.
+    ///
+    /// # Errors
+    /// When the table can't be written; the body must not leave then either.
+    pub async fn intend(&self, claim: &Claim) -> Result<bool, StorageError> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(message_key(
+                &claim.record.tenant,
+                claim.record.message.id,
+            )))
+            .update_expression("SET phase = :intent")
+            .condition_expression("#owner = :owner AND #status = :sending")
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":owner", string(&claim.owner))
+            .expression_attribute_values(":sending", string("sending"))
+            .expression_attribute_values(":intent", string("intent"));
+        match request.send().await {
+            Ok(_) => Ok(true),
+            Err(error) if refused(error.as_service_error()) => Ok(false),
+            Err(error) => Err(StorageError::sdk("note the intent to send", error)),
+        }
+    }
+
+    /// Writes an attempt's outcome and gives the claim up. `false` when the claim was lost.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn conclude(&self, claim: &Claim, concluded: &Record) -> Result<bool, StorageError> {
+        let request = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(concluded.to_item(concluded.message.next_attempt_at)?))
+            .condition_expression("#owner = :owner")
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_values(":owner", string(&claim.owner));
+        match request.send().await {
+            Ok(_) => Ok(true),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(aws_sdk_dynamodb::operation::put_item::PutItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(StorageError::sdk("write an outcome", error)),
+        }
+    }
+
+    /// Counts a message as queued once more and looks at it again at `due`, if nobody has touched it since it was read as queued
+    /// `record.enqueued` times. `false` when someone has.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn count_queued(
+        &self,
+        record: &Record,
+        due: Timestamp,
+    ) -> Result<bool, StorageError> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(message_key(&record.tenant, record.message.id)))
+            .update_expression("SET enqueued = :next, due_at = :due")
+            .condition_expression(
+                "enqueued = :enqueued AND #status = :status AND attribute_exists(due_at)",
+            )
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":next", number(record.enqueued + 1))
+            .expression_attribute_values(":enqueued", number(record.enqueued))
+            .expression_attribute_values(":due", string(due.to_string()))
+            .expression_attribute_values(":status", status(record)?);
+        match request.send().await {
+            Ok(_) => Ok(true),
+            Err(error) if refused(error.as_service_error()) => Ok(false),
+            Err(error) => Err(StorageError::sdk("count a message as queued", error)),
+        }
+    }
+}
+
+fn status(record: &Record) -> Result<AttributeValue, StorageError> {
+    serde_dynamo::to_attribute_value(record.message.status)
+        .map_err(|error| StorageError::corrupt("write a status", error))
+}
+
+fn refused(error: Option<&UpdateItemError>) -> bool {
+    error.is_some_and(UpdateItemError::is_conditional_check_failed_exception)
+}

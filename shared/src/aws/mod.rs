@@ -1,0 +1,12 @@
+//! AWS: concrete SDK clients, nothing abstract. Locally and in tests the same clients talk to embedded services.
+
+pub mod clients;
+pub mod connections;
+pub mod content;
+pub mod due;
+pub mod error;
+pub mod item;
+pub mod messages;
+pub mod queue;
+pub mod secrets;
+pub mod transaction;

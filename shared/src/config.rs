@@ -1,0 +1,55 @@
+//! Configuration: read once, at start, from the environment; a variable that is missing or malformed names itself.
+
+use std::str::FromStr;
+
+/// Why a function can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A required variable is not set, or empty.
+    #[error("the environment variable {0} is not set")]
+    Missing(&'static str),
+    /// A variable doesn't hold what it should.
+    #[error("the environment variable {name} is not valid: {reason}")]
+    Malformed {
+        /// The variable.
+        name: &'static str,
+        /// What is wrong with it. Never the value: it may be a credential.
+        reason: String,
+    },
+}
+
+/// A required variable.
+///
+/// # Errors
+/// When it is not set, or empty.
+pub fn required(name: &'static str) -> Result<String, ConfigError> {
+    optional(name).ok_or(ConfigError::Missing(name))
+}
+
+/// An optional variable; empty is as good as not set.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+pub fn optional(name: &'static str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// An optional list, its elements separated by commas.
+///
+/// # Errors
+/// When an element can't be read.
+pub fn list<T: FromStr<Err: std::fmt::Display>>(name: &'static str) -> Result<Vec<T>, ConfigError> {
+    optional(name)
+        .unwrap_or_default()
+        .split(',')
+        .map(str::trim)
+        .filter(|element| !element.is_empty())
+        .map(|element| {
+            element
+                .parse()
+                .map_err(|error: T::Err| ConfigError::Malformed {
+                    name,
+                    reason: error.to_string(),
+                })
+        })
+        .collect()
+}
