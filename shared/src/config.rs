@@ -2,6 +2,10 @@
 
 use std::str::FromStr;
 
+use ipnet::IpNet;
+
+use crate::model::network::DialPolicy;
+
 /// Why a function can't start.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -52,4 +56,14 @@ pub fn list<T: FromStr<Err: std::fmt::Display>>(name: &'static str) -> Result<Ve
                 })
         })
         .collect()
+}
+
+/// Which servers may be dialled: the mail ports and those in `EXTRA_PORTS`, on public addresses but for `DENIED_NETWORKS`.
+///
+/// # Errors
+/// Names the variable that is malformed.
+pub fn dial_policy() -> Result<DialPolicy, ConfigError> {
+    let policy = DialPolicy::default().with_ports(list("EXTRA_PORTS")?);
+    let denied: Vec<IpNet> = list("DENIED_NETWORKS")?;
+    Ok(denied.into_iter().fold(policy, DialPolicy::denying))
 }

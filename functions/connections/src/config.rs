@@ -2,12 +2,11 @@
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
 use shared::aws::clients::Clients;
 use shared::aws::connections::ConnectionsTable;
 use shared::aws::secrets::SecretWriter;
 use shared::clock::Clock;
-use shared::config::{ConfigError, list, required};
+use shared::config::{ConfigError, dial_policy, list, required};
 use shared::model::network::DialPolicy;
 
 use crate::State;
@@ -20,8 +19,7 @@ pub struct Config {
     connections_table: String,
     secret_prefix: String,
     egress_ips: Vec<IpAddr>,
-    extra_ports: Vec<u16>,
-    denied_networks: Vec<IpNet>,
+    policy: DialPolicy,
 }
 
 impl Config {
@@ -35,25 +33,20 @@ impl Config {
             connections_table: required("CONNECTIONS_TABLE")?,
             secret_prefix: required("SECRET_PREFIX")?,
             egress_ips: list("EGRESS_IPS")?,
-            extra_ports: list("EXTRA_PORTS")?,
-            denied_networks: list("DENIED_NETWORKS")?,
+            policy: dial_policy()?,
         })
     }
 
     /// The state for the AWS that `clients` lead to.
     #[must_use]
     pub fn state(&self, clients: &Clients) -> State {
-        let policy = DialPolicy::default().with_ports(self.extra_ports.iter().copied());
         State {
             connections: ConnectionsTable {
                 client: clients.dynamodb(),
                 name: self.connections_table.clone(),
             },
             secrets: SecretWriter::new(clients.secrets_manager(), &self.secret_prefix),
-            policy: self
-                .denied_networks
-                .iter()
-                .fold(policy, |policy, network| policy.denying(*network)),
+            policy: self.policy.clone(),
             egress_ips: self.egress_ips.clone(),
             clock: Clock::system(),
         }

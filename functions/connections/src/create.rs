@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use shared::aws::connections::{
     SECRET_GRACE, connection_key, default_key, idempotency_key, name_key, secret_note,
-    secret_note_key,
+    secret_note_key, still_noted,
 };
 use shared::aws::error::StorageError;
 use shared::aws::item::{self, Item, number, string};
@@ -178,11 +178,8 @@ impl Request<'_> {
                 );
             if let Some(secret) = &connection.secret {
                 // If the note is gone, the secret was collected: this request has slept for too long.
-                transaction = transaction.delete(
-                    Write::Note,
-                    secret_note_key(tenant, secret),
-                    Condition::new("attribute_exists(pk)"),
-                );
+                transaction =
+                    transaction.delete(Write::Note, secret_note_key(tenant, secret), still_noted());
             }
             if default {
                 transaction = transaction.put(

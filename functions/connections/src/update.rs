@@ -6,7 +6,7 @@ use axum::extract::{Path, State as Shared};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use shared::aws::connections::{
-    connection_key, default_key, name_key, secret_note, secret_note_key,
+    connection_key, default_key, name_key, secret_note, secret_note_key, still_noted,
 };
 use shared::aws::item::{self, number, string};
 use shared::aws::transaction::{Condition, Ended, Transaction};
@@ -204,11 +204,8 @@ impl Change<'_> {
         }
         if connection.secret != self.stored.secret {
             if let Some(secret) = &connection.secret {
-                transaction = transaction.delete(
-                    Write::Note,
-                    secret_note_key(tenant, secret),
-                    Condition::new("attribute_exists(pk)"),
-                );
+                transaction =
+                    transaction.delete(Write::Note, secret_note_key(tenant, secret), still_noted());
             }
             if let Some(secret) = &self.stored.secret {
                 transaction = transaction.put(

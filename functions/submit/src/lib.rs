@@ -1,1 +1,56 @@
-//! .
+//! Messages: submit, look at, and explain who would send. This function knows no passwords and speaks to no mail server.
+
+mod config;
+mod explain_sender;
+mod get;
+mod submit;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use shared::aws::connections::ConnectionsTable;
+use shared::aws::content::ContentStore;
+use shared::aws::messages::MessagesTable;
+use shared::aws::queue::DeliveryQueue;
+use shared::clock::Clock;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub use config::Config;
+
+/// What this function may use.
+#[derive(Debug)]
+pub struct State {
+    /// The table of connections, to read.
+    pub connections: ConnectionsTable,
+    /// The table of messages.
+    pub messages: MessagesTable,
+    /// The content of messages, to write.
+    pub content: ContentStore,
+    /// The queue of deliveries, to fill.
+    pub queue: DeliveryQueue,
+    /// Time and chance.
+    pub clock: Clock,
+}
+
+/// The largest request: a message with its attachments.
+const MAX_BODY: usize = 4 * 1024 * 1024;
+
+/// The operations, and their description.
+#[must_use]
+pub fn operations() -> OpenApiRouter<Arc<State>> {
+    OpenApiRouter::new()
+        .routes(routes!(submit::submit_message))
+        .routes(routes!(get::get_message))
+        .routes(routes!(explain_sender::explain_sender))
+}
+
+/// The routes of this function.
+pub fn routes(state: Arc<State>) -> Router {
+    operations()
+        .split_for_parts()
+        .0
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(state)
+}

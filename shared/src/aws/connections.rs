@@ -18,6 +18,7 @@ use serde::Deserialize;
 use super::due;
 use super::error::StorageError;
 use super::item::{self, Item, string};
+use super::transaction::Condition;
 use crate::model::connection::{Connection, Verification};
 use crate::model::ids::ConnectionId;
 use crate::model::sender::Senders;
@@ -80,6 +81,15 @@ pub fn secret_note(tenant: &Tenant, secret: &str, now: Timestamp) -> Item {
 pub fn noted_secret(sort_key: &str) -> Option<&str> {
     sort_key.strip_prefix(SECRET)
 }
+
+/// The condition on a note under which its secret may be taken into use: it is there, and the sweeper hasn't begun to collect it.
+#[must_use]
+pub fn still_noted() -> Condition {
+    Condition::new("attribute_exists(pk) AND attribute_not_exists(collecting)")
+}
+
+/// The attribute of a note whose secret is being collected.
+pub const COLLECTING: &str = "collecting";
 
 const CONNECTION: &str = "connection#";
 const DEFAULT: &str = "default";

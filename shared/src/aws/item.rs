@@ -19,7 +19,7 @@ pub fn string(value: impl Into<String>) -> AttributeValue {
 
 /// A number attribute.
 #[must_use]
-pub fn number(value: impl ToString) -> AttributeValue {
+pub fn number(value: impl ToString + Copy) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 

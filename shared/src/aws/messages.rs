@@ -97,7 +97,7 @@ pub fn idempotency_key(tenant: &Tenant, digest: &str) -> Item {
     )])
 }
 
-/// The tenant and message of a record's key, given as `pk`; `None` for another kind of item.
+/// Whether a partition key is a message's, and not an idempotency key's.
 #[must_use]
 pub fn is_message_key(pk: &str) -> bool {
     pk.rsplit('/')
@@ -123,11 +123,23 @@ impl MessagesTable {
         tenant: &Tenant,
         id: MessageId,
     ) -> Result<Option<Record>, StorageError> {
+        self.get(message_key(tenant, id)).await
+    }
+
+    /// The record of this partition key, as an index gives it.
+    ///
+    /// # Errors
+    /// When the table can't be read.
+    pub async fn find_by_key(&self, pk: &str) -> Result<Option<Record>, StorageError> {
+        self.get(Item::from([("pk".to_owned(), string(pk))])).await
+    }
+
+    async fn get(&self, key: Item) -> Result<Option<Record>, StorageError> {
         let request = self
             .client
             .get_item()
             .table_name(&self.name)
-            .set_key(Some(message_key(tenant, id)))
+            .set_key(Some(key))
             .consistent_read(true);
         let output = request
             .send()
@@ -268,14 +280,15 @@ impl MessagesTable {
         }
     }
 
-    /// Counts a message as queued once more and looks at it again at `due`, if nobody has touched it since it was read as queued
-    /// `record.enqueued` times. `false` when someone has.
+    /// Counts a message as queued once more and looks at it again at `due`, if it still is due and nobody has touched it since it was read.
+    /// `false` when someone has.
     ///
     /// # Errors
     /// When the table can't be written.
     pub async fn count_queued(
         &self,
         record: &Record,
+        now: Timestamp,
         due: Timestamp,
     ) -> Result<bool, StorageError> {
         let request = self
@@ -284,12 +297,11 @@ impl MessagesTable {
             .table_name(&self.name)
             .set_key(Some(message_key(&record.tenant, record.message.id)))
             .update_expression("SET enqueued = :next, due_at = :due")
-            .condition_expression(
-                "enqueued = :enqueued AND #status = :status AND attribute_exists(due_at)",
-            )
+            .condition_expression("enqueued = :enqueued AND #status = :status AND due_at <= :now")
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":next", number(record.enqueued + 1))
             .expression_attribute_values(":enqueued", number(record.enqueued))
+            .expression_attribute_values(":now", string(now.to_string()))
             .expression_attribute_values(":due", string(due.to_string()))
             .expression_attribute_values(":status", status(record)?);
         match request.send().await {

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
 use super::field::{FieldCode, FieldErrors};
@@ -23,8 +22,7 @@ pub enum Input<T> {
 }
 
 /// The fields that a request holds and its operation doesn't know.
-#[expect(clippy::zero_sized_map_values, reason = "serde flattens what is left into a map, not into a set")]
-pub type Unknown = BTreeMap<String, IgnoredAny>;
+pub type Unknown = BTreeMap<String, serde_json::Value>;
 
 /// A JSON type that a field may have, with its name in an error message.
 pub trait JsonType {

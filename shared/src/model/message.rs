@@ -49,6 +49,8 @@ pub struct Message {
     /// When it is tried again.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub next_attempt_at: Option<Timestamp>,
+    /// Why nobody can send it at present; it is retried without counting attempts.
+    pub parked: Option<String>,
 }
 
 /// Where a message is.
@@ -191,6 +193,7 @@ impl Message {
             created_at: now,
             updated_at: now,
             next_attempt_at: None,
+            parked: None,
         }
     }
 
@@ -226,14 +229,17 @@ impl Message {
         self.possible_duplicate |= result.attempt.outcome == Outcome::Ambiguous;
         let attempt = u32::try_from(self.attempts.len() + 1).unwrap_or(u32::MAX);
         self.attempts.push(result.attempt);
+        self.parked = None;
         self.settle(now, now + retry::backoff(attempt, chance));
     }
 
     /// Puts the next attempt off without counting one: nobody can send it at present.
-    pub fn put_off(&mut self, now: Timestamp, wait: Duration) {
+    pub fn park(&mut self, reason: String, now: Timestamp, wait: Duration) {
+        self.parked = Some(reason);
         self.settle(now, now + wait);
     }
 
+    /// Where the message stands by its recipients.
     fn settle(&mut self, now: Timestamp, next: Timestamp) {
         self.updated_at = now;
         if retry::gives_up(self.created_at, next) {
@@ -394,6 +400,22 @@ mod tests {
         let mut message = message();
         message.conclude(result(Outcome::NotSent, &[]), NOW + retry::GIVE_UP_AFTER, 0);
         assert_eq!(message.status, Status::Failed);
+    }
+
+    #[test]
+    fn a_parked_message_waits_without_counting_an_attempt() {
+        let mut message = message();
+        message.park("no sender".to_owned(), NOW, Duration::from_mins(5));
+        assert_eq!(
+            (
+                message.status,
+                message.attempts.len(),
+                message.parked.as_deref()
+            ),
+            (Status::Retrying, 0, Some("no sender"))
+        );
+        message.conclude(result(Outcome::NotSent, &[]), NOW, 0);
+        assert_eq!(message.parked, None);
     }
 
     #[test]

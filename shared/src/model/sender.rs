@@ -211,6 +211,7 @@ fn overrides(requested: &Requested, effective: &Effective) -> Vec<Override> {
 }
 
 /// A Reply-To without a name is shown as the plain string that most requests give.
+#[expect(clippy::ref_option, reason = "the signature that serde calls")]
 fn string_unless_named<S: Serializer>(
     mailbox: &Option<Mailbox>,
     serializer: S,

@@ -1,0 +1,254 @@
+//! One delivery: claim, decide who sends, speak SMTP behind the fence, write the outcome.
+
+use std::time::Duration;
+
+use shared::aws::error::StorageError;
+use shared::aws::messages::{Claim, Record};
+use shared::aws::queue::Delivery;
+use shared::clock::random;
+use shared::model::connection::Connection;
+use shared::model::message::{Attempt, AttemptResult, Outcome};
+use shared::model::sender::NoSender;
+use shared::model::submission::Content;
+use shared::model::timestamp::Timestamp;
+use shared::smtp::{Body, Credentials, Envelope, Progress, RecipientOutcome, Session, Target};
+use tokio::time::Instant;
+
+use crate::{State, attempt, mime};
+
+/// How long a claim outlives the invocation that made it: the clocks of two machines are never this far apart.
+const LEASE_MARGIN: Duration = Duration::from_secs(30);
+/// How long a message waits for a sender before it is looked at again.
+const PARKED_FOR: Duration = Duration::from_secs(5 * 60);
+
+/// Carries out what an entry of the queue asks for, if it still is to be done.
+///
+/// # Errors
+/// When storage fails: the entry must come again.
+pub(crate) async fn deliver(
+    state: &State,
+    delivery: &Delivery,
+    deadline: Instant,
+) -> Result<(), StorageError> {
+    let State {
+        messages, clock, ..
+    } = state;
+    let now = clock.now();
+    let lease_until = now + deadline.saturating_duration_since(Instant::now()) + LEASE_MARGIN;
+    let owner = clock.ulid().to_string();
+    if let Some(claim) = messages
+        .claim(delivery, owner.clone(), now, lease_until)
+        .await?
+    {
+        return work(state, claim, now, deadline).await;
+    }
+    if let Some(claim) = messages
+        .take_over(delivery, owner, now, lease_until)
+        .await?
+    {
+        // Its worker vanished when the body may have left. Nobody can say whether it arrived.
+        let lost = ended(now, Duration::ZERO, Outcome::Ambiguous, "worker_lost");
+        return conclude(state, &claim, lost).await;
+    }
+    // The entry came twice, the message is done, or another worker is at it.
+    Ok(())
+}
+
+async fn work(
+    state: &State,
+    claim: Claim,
+    began: Timestamp,
+    deadline: Instant,
+) -> Result<(), StorageError> {
+    let record = &claim.record;
+    let (content, senders) = tokio::join!(
+        state.content.get(&record.tenant, record.message.id),
+        state.connections.senders(&record.tenant)
+    );
+    let (content, senders) = (content?, senders?);
+    // Decided now, not at submission: the default, and what is active, may have changed.
+    match senders.decide(record.message.decision.requested.clone()) {
+        Err(reason) => park(state, &claim, reason).await,
+        Ok((decision, connection)) => {
+            let mut claim = claim;
+            claim.record.message.decision = decision;
+            let result = attempt(state, &claim, connection, &content, began, deadline).await?;
+            match result {
+                Some(result) => conclude(state, &claim, result).await,
+                None => Ok(()),
+            }
+        }
+    }
+}
+
+/// The message waits until somebody can send it.
+async fn park(state: &State, claim: &Claim, reason: NoSender) -> Result<(), StorageError> {
+    tracing::warn!(message_id = %claim.record.message.id, %reason, "no sender");
+    let mut record = claim.record.clone();
+    record
+        .message
+        .park(reason.to_string(), state.clock.now(), PARKED_FOR);
+    write(state, claim, &record).await
+}
+
+async fn conclude(state: &State, claim: &Claim, result: AttemptResult) -> Result<(), StorageError> {
+    let mut record = claim.record.clone();
+    record
+        .message
+        .conclude(result, state.clock.now(), u16::from_be_bytes(random()));
+    write(state, claim, &record).await
+}
+
+async fn write(state: &State, claim: &Claim, record: &Record) -> Result<(), StorageError> {
+    let message = &record.message;
+    if state.messages.conclude(claim, record).await? {
+        tracing::info!(message_id = %message.id, connection_id = %message.decision.effective.connection_id, status = ?message.status, "attempt ended");
+    } else {
+        tracing::warn!(message_id = %message.id, "the claim was lost: another worker has the message");
+    }
+    Ok(())
+}
+
+/// One attempt through `connection`. `None` when the claim was lost before the body left: the message is another worker's.
+async fn attempt(
+    state: &State,
+    claim: &Claim,
+    connection: &Connection,
+    content: &Content,
+    began: Timestamp,
+    deadline: Instant,
+) -> Result<Option<AttemptResult>, StorageError> {
+    let message = &claim.record.message;
+    let started = Instant::now();
+    let body = match mime::render(message, content).map(|bytes| Body::new(&bytes)) {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) | Err(_) => {
+            return Ok(Some(refused_by_us(
+                message,
+                began,
+                "message_not_renderable",
+            )));
+        }
+    };
+    let credentials = match (&connection.settings.username, &connection.secret) {
+        (Some(username), Some(secret)) => Some(Credentials {
+            username: username.clone(),
+            password: state.secrets.read(secret).await?,
+        }),
+        _ => None,
+    };
+    let settings = &connection.settings;
+    let target = Target {
+        host: settings.host.clone(),
+        port: settings.port,
+        encryption: settings.encryption,
+        credentials,
+    };
+    let mut session = match state
+        .dialer
+        .open(&target, deadline, &mut Progress::default())
+        .await
+    {
+        Ok(session) => session,
+        Err(failure) => {
+            let mut result = ended(
+                began,
+                started.elapsed(),
+                Outcome::NotSent,
+                failure.code.as_str(),
+            );
+            result.attempt.reply = failure.reply;
+            return Ok(Some(result));
+        }
+    };
+    let result = transact(state, claim, connection, &mut session, &body).await?;
+    session.quit().await;
+    Ok(result.map(|mut result| {
+        result.attempt.at = began;
+        result.attempt.duration_ms =
+            u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        result
+    }))
+}
+
+/// As many transactions as the server needs to hear of all recipients: 452 to RCPT asks for another one at once
+/// (RFC 5321 §4.5.3.1.10).
+async fn transact(
+    state: &State,
+    claim: &Claim,
+    connection: &Connection,
+    session: &mut Session,
+    body: &Body,
+) -> Result<Option<AttemptResult>, StorageError> {
+    let mut open = claim.record.message.open_recipients();
+    let mut whole: Option<AttemptResult> = None;
+    loop {
+        let envelope = Envelope {
+            from: connection.settings.sender_email.clone(),
+            to: open,
+        };
+        let fence = async {
+            match state.messages.intend(claim).await {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(None),
+                Err(error) => Err(Some(error)),
+            }
+        };
+        let transaction = match session.send(&envelope, body, fence).await {
+            Ok(transaction) => transaction,
+            Err(Some(error)) => return Err(error),
+            Err(None) => return Ok(None),
+        };
+        let postponed =
+            |outcome: &RecipientOutcome| matches!(outcome, RecipientOutcome::Postponed(_));
+        let again = transaction.reusable
+            && transaction
+                .recipients
+                .iter()
+                .any(RecipientOutcome::is_accepted);
+        open = envelope
+            .to
+            .iter()
+            .zip(&transaction.recipients)
+            .filter(|(_, o)| again && postponed(o))
+            .map(|(to, _)| to.clone())
+            .collect();
+        whole = Some(attempt::combine(
+            whole,
+            attempt::result(&envelope, transaction),
+        ));
+        if open.is_empty() {
+            return Ok(whole);
+        }
+    }
+}
+
+/// An attempt that says nothing about any recipient.
+fn ended(at: Timestamp, took: Duration, outcome: Outcome, reason: &str) -> AttemptResult {
+    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    AttemptResult {
+        attempt: Attempt {
+            at,
+            duration_ms,
+            outcome,
+            reply: None,
+            reason: Some(reason.to_owned()),
+        },
+        recipients: Vec::new(),
+    }
+}
+
+/// A message that no server will ever get.
+fn refused_by_us(
+    message: &shared::model::message::Message,
+    at: Timestamp,
+    reason: &str,
+) -> AttemptResult {
+    let mut result = ended(at, Duration::ZERO, Outcome::Permanent, reason);
+    result.recipients = message
+        .open_recipients()
+        .into_iter()
+        .map(|to| (to, shared::model::message::RecipientStatus::Refused, None))
+        .collect();
+    result
+}

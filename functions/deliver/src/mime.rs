@@ -1,0 +1,311 @@
+//! The message as bytes (RFC 5322, MIME), by lettre. Everything that could differ between two attempts (Message-ID, Date, the
+//! boundaries) comes from the record, so the same sender always yields the same bytes.
+
+use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
+use lettre::message::{Attachment as Part, Body, Mailbox as Address, MultiPart, SinglePart};
+use lettre::{Message as Mime, address::AddressError};
+use shared::model::email::Mailbox;
+use shared::model::message::Message;
+use shared::model::submission::{Attachment, Content};
+
+/// Why a message can't be written: what the door of submission let through should never meet this.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RenderError {
+    /// An address that lettre doesn't take.
+    #[error("an address can't be written")]
+    Address(#[from] AddressError),
+    /// A media type that lettre doesn't take.
+    #[error("a media type can't be written")]
+    ContentType(#[from] lettre::message::header::ContentTypeErr),
+    /// A header's name that lettre doesn't take.
+    #[error("a header can't be written")]
+    Header(#[from] lettre::message::header::InvalidHeaderName),
+    /// Anything else.
+    #[error("the message can't be put together")]
+    Message(#[from] lettre::error::Error),
+}
+
+/// Renders `content` as `message`'s effective sender sends it: seven-bit, CRLF line ends, without a Bcc header.
+pub(crate) fn render(message: &Message, content: &Content) -> Result<Vec<u8>, RenderError> {
+    let sender = &message.decision.effective;
+    let from = address(&sender.from)?;
+    // lettre wants an envelope; the real one is the session's, as a transaction may be for some of the recipients only.
+    let envelope =
+        lettre::address::Envelope::new(Some(from.email.clone()), vec![from.email.clone()])?;
+    let mut builder = Mime::builder()
+        .from(from)
+        .envelope(envelope)
+        .date(message.created_at.into())
+        .message_id(Some(message.message_id.clone()));
+    if let Some(reply_to) = &sender.reply_to {
+        builder = builder.reply_to(address(reply_to)?);
+    }
+    for to in &content.to {
+        builder = builder.to(address(to)?);
+    }
+    for cc in &content.cc {
+        builder = builder.cc(address(cc)?);
+    }
+    builder = builder.subject(content.subject.clone());
+    for (name, value) in &content.headers {
+        builder = builder.raw_header(HeaderValue::new(
+            HeaderName::new_from_ascii(name.clone())?,
+            value.clone(),
+        ));
+    }
+    let boundaries = Boundaries(message.id.to_string());
+    let (inline, attached): (Vec<_>, Vec<_>) = content
+        .attachments
+        .iter()
+        .partition(|file| file.content_id.is_some());
+    let mime = match (body(content, &inline, &boundaries)?, attached.is_empty()) {
+        (Node::Single(part), true) => builder.singlepart(part)?,
+        (Node::Multi(parts), true) => builder.multipart(parts)?,
+        (node, false) => {
+            let mixed = node.inside(MultiPart::mixed().boundary(boundaries.named("mixed")));
+            builder.multipart(attached.into_iter().try_fold(mixed, |mixed, file| {
+                Ok::<_, RenderError>(mixed.singlepart(part(file)?))
+            })?)?
+        }
+    };
+    Ok(mime.formatted())
+}
+
+enum Node {
+    Single(SinglePart),
+    Multi(MultiPart),
+}
+
+impl Node {
+    fn inside(self, outer: lettre::message::MultiPartBuilder) -> MultiPart {
+        match self {
+            Self::Single(part) => outer.singlepart(part),
+            Self::Multi(parts) => outer.multipart(parts),
+        }
+    }
+}
+
+struct Boundaries(String);
+
+impl Boundaries {
+    /// Holds the message's identifier, which is chance: nobody who writes a body can know it and break out of its part.
+    fn named(&self, part: &str) -> String {
+        format!("=_{}_{part}", self.0)
+    }
+}
+
+/// Text, HTML or both; the files that the HTML shows inline are beside it.
+fn body(
+    content: &Content,
+    inline: &[&Attachment],
+    boundaries: &Boundaries,
+) -> Result<Node, RenderError> {
+    let text = content
+        .text
+        .as_deref()
+        .map(|text| SinglePart::plain(crlf(text)));
+    let html = content
+        .html
+        .as_deref()
+        .map(|html| Node::Single(SinglePart::html(crlf(html))));
+    let rich = match (html, text.is_some()) {
+        (Some(html), _) => Some(related(html, inline, boundaries)?),
+        (None, _) => None,
+    };
+    Ok(match (text, rich) {
+        (Some(text), Some(rich)) => {
+            let alternative = MultiPart::alternative()
+                .boundary(boundaries.named("alternative"))
+                .singlepart(text);
+            Node::Multi(match rich {
+                Node::Single(part) => alternative.singlepart(part),
+                Node::Multi(parts) => alternative.multipart(parts),
+            })
+        }
+        (Some(text), None) => related(Node::Single(text), inline, boundaries)?,
+        (None, Some(rich)) => rich,
+        (None, None) => Node::Single(SinglePart::plain(String::new())),
+    })
+}
+
+fn related(
+    node: Node,
+    inline: &[&Attachment],
+    boundaries: &Boundaries,
+) -> Result<Node, RenderError> {
+    if inline.is_empty() {
+        return Ok(node);
+    }
+    let related = node.inside(MultiPart::related().boundary(boundaries.named("related")));
+    let related = inline.iter().try_fold(related, |related, file| {
+        Ok::<_, RenderError>(related.singlepart(part(file)?))
+    })?;
+    Ok(Node::Multi(related))
+}
+
+fn part(file: &Attachment) -> Result<SinglePart, RenderError> {
+    let content_type = ContentType::parse(&file.content_type)?;
+    let part = match &file.content_id {
+        Some(id) => Part::new_inline_with_name(id.clone(), file.filename.clone()),
+        None => Part::new(file.filename.clone()),
+    };
+    // Base64 whatever it holds: a text file's line ends are its own.
+    let bytes = Body::new_with_encoding(file.bytes(), ContentTransferEncoding::Base64)
+        .unwrap_or_else(Body::new);
+    Ok(part.body(bytes, content_type))
+}
+
+/// The address with its domain in A-labels, so that no server needs SMTPUTF8 for a domain's sake.
+fn address(mailbox: &Mailbox) -> Result<Address, AddressError> {
+    let email = lettre::Address::new(mailbox.email.local_part(), mailbox.email.ascii_domain())?;
+    Ok(Address::new(mailbox.name.clone(), email))
+}
+
+/// Every line end as CRLF, bare CR and LF included (RFC 5322 §2.3).
+fn crlf(text: &str) -> String {
+    text.replace("\r\n", "\n")
+        .replace('\r', "\n")
+        .replace('\n', "\r\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use mail_parser::{MessageParser, MimeHeaders, PartType};
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+    use shared::model::ids::MessageId;
+    use shared::model::submission::{MessageInput, Submission};
+    use shared::model::timestamp::Timestamp;
+
+    use super::*;
+
+    fn accepted(request: Value) -> (Message, Content) {
+        let input: MessageInput = serde_json::from_value(request).expect("an object");
+        let Submission {
+            requested,
+            content,
+            metadata,
+        } = Submission::try_from(input).expect("valid");
+        let decision = serde_json::from_value(json!({
+            "rule": "default", "overrides": [], "requested": requested,
+            "effective": {"connection_id": "conn_00000000000000000000000001", "from": {"email": "info@bücher.example", "name": "Però, Srl"},
+                          "reply_to": "replies@example.com"},
+        }))
+        .expect("a decision");
+        let id: MessageId = "msg_00000000000000000000000007".parse().expect("an id");
+        (
+            Message::accepted(
+                id,
+                decision,
+                &content,
+                metadata,
+                Timestamp::from_millis(1_700_000_000_000),
+            ),
+            content,
+        )
+    }
+
+    fn rendered(request: Value) -> Vec<u8> {
+        let (message, content) = accepted(request);
+        render(&message, &content).expect("renders")
+    }
+
+    #[test]
+    fn headers_carry_the_effective_sender_and_never_bcc() {
+        let bytes = rendered(json!({
+            "to": [{"email": "a@example.com", "name": "Zoë"}], "cc": ["c@example.com"], "bcc": ["secret@example.com"], "from": "forms@third.test",
+            "subject": "Perché no? 👍", "text": "ciao", "headers": {"X-Campaign": "été"},
+        }));
+        let text = String::from_utf8(bytes.clone()).expect("seven-bit");
+        assert!(text.is_ascii());
+        assert!(!text.contains("secret@example.com") && !text.contains("third.test"));
+        let mail = MessageParser::default().parse(&bytes).expect("parses");
+        assert_eq!(mail.subject(), Some("Perché no? 👍"));
+        let from = mail.from().and_then(|from| from.first()).expect("from");
+        assert_eq!(
+            (from.name(), from.address()),
+            (Some("Però, Srl"), Some("info@xn--bcher-kva.example"))
+        );
+        assert_eq!(
+            mail.message_id(),
+            Some("msg.00000000000000000000000007@xn--bcher-kva.example")
+        );
+        assert_eq!(
+            mail.date().map(mail_parser::DateTime::to_timestamp),
+            Some(1_700_000_000)
+        );
+        assert_eq!(
+            mail.header("X-Campaign").and_then(|value| value.as_text()),
+            Some("été")
+        );
+        assert_eq!(
+            mail.reply_to()
+                .and_then(|to| to.first())
+                .and_then(|to| to.address()),
+            Some("replies@example.com")
+        );
+    }
+
+    #[test]
+    fn every_attempt_renders_the_same_bytes() {
+        let request = json!({"to": ["a@example.com"], "text": "a", "html": "<p>a</p>",
+            "attachments": [{"filename": "a.txt", "content_type": "text/plain", "content": "AAAA"}]});
+        assert_eq!(rendered(request.clone()), rendered(request));
+    }
+
+    #[test]
+    fn text_html_an_inline_image_and_a_file_come_out_as_they_went_in() {
+        let bytes = rendered(json!({
+            "to": ["a@example.com"], "text": "è un testo", "html": "<img src=\"cid:logo@example.com\">",
+            "attachments": [
+                {"filename": "fattura n° 1.pdf", "content_type": "application/pdf", "content": "JVBERi0xLjcKAP8="},
+                {"filename": "logo.png", "content_type": "image/png", "content": "iVBORw0KGgo=", "content_id": "logo@example.com"},
+                {"filename": "unix.txt", "content_type": "text/plain", "content": "YQpiCg=="},
+            ],
+        }));
+        let mail = MessageParser::default().parse(&bytes).expect("parses");
+        assert_eq!(mail.body_text(0).as_deref(), Some("è un testo"));
+        assert!(
+            mail.body_html(0)
+                .is_some_and(|html| html.contains("cid:logo@example.com"))
+        );
+        let files: Vec<_> = mail
+            .attachments()
+            .map(|part| (part.attachment_name(), part.contents().to_vec()))
+            .collect();
+        assert!(files.contains(&(Some("fattura n° 1.pdf"), b"%PDF-1.7\n\0\xff".to_vec())));
+        assert!(files.contains(&(Some("unix.txt"), b"a\nb\n".to_vec())));
+        let inline = mail
+            .parts
+            .iter()
+            .find(|part| part.content_id() == Some("logo@example.com"))
+            .expect("inline");
+        assert!(
+            matches!(&inline.body, PartType::InlineBinary(bytes) if bytes.starts_with(b"\x89PNG"))
+        );
+    }
+
+    #[test]
+    fn a_message_for_bcc_alone_has_neither_to_nor_cc() {
+        let text = String::from_utf8(rendered(json!({"bcc": ["a@example.com"], "text": "x"})))
+            .expect("seven-bit");
+        assert!(
+            !text.contains("\r\nTo:")
+                && !text.contains("\r\nCc:")
+                && !text.contains("a@example.com")
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_puts_a_bare_cr_lf_or_a_long_line_on_the_wire(text in "[ -~\\r\\n\u{e8}\u{1f600}.]{0,3000}", subject in "\\PC{0,200}") {
+            let bytes = rendered(json!({"to": ["a@example.com"], "subject": subject, "text": text, "html": text}));
+            prop_assert!(bytes.is_ascii());
+            for line in bytes.split(|byte| *byte == b'\n') {
+                prop_assert!(line.len() <= 999, "a line of {} octets", line.len());
+                let line = line.strip_suffix(b"\r").unwrap_or(line);
+                prop_assert!(!line.contains(&b'\r') && !line.contains(&0));
+            }
+        }
+    }
+}

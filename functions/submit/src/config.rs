@@ -1,0 +1,56 @@
+//! The environment of this function.
+
+use shared::aws::clients::Clients;
+use shared::aws::connections::ConnectionsTable;
+use shared::aws::content::ContentStore;
+use shared::aws::messages::MessagesTable;
+use shared::aws::queue::DeliveryQueue;
+use shared::clock::Clock;
+use shared::config::{ConfigError, required};
+
+use crate::State;
+
+/// What the environment says.
+#[derive(Debug)]
+pub struct Config {
+    /// `TENANT_CLAIM`: the claim of the token that names the tenant.
+    pub tenant_claim: String,
+    connections_table: String,
+    messages_table: String,
+    content_bucket: String,
+    delivery_queue: String,
+}
+
+impl Config {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// Names the variable that is missing.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Ok(Self {
+            tenant_claim: required("TENANT_CLAIM")?,
+            connections_table: required("CONNECTIONS_TABLE")?,
+            messages_table: required("MESSAGES_TABLE")?,
+            content_bucket: required("CONTENT_BUCKET")?,
+            delivery_queue: required("DELIVERY_QUEUE_URL")?,
+        })
+    }
+
+    /// The state for the AWS that `clients` lead to.
+    #[must_use]
+    pub fn state(&self, clients: &Clients) -> State {
+        State {
+            connections: ConnectionsTable {
+                client: clients.dynamodb(),
+                name: self.connections_table.clone(),
+            },
+            messages: MessagesTable {
+                client: clients.dynamodb(),
+                name: self.messages_table.clone(),
+            },
+            content: ContentStore::new(clients.s3(), &self.content_bucket),
+            queue: DeliveryQueue::new(clients.sqs(), &self.delivery_queue),
+            clock: Clock::system(),
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! `GET /v1/messages/{id}`
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State as Shared};
+use shared::model::message::Message;
+use shared::web::caller::Caller;
+use shared::web::problem::{Problem, ProblemBody};
+
+use crate::State;
+
+/// Get a message
+///
+/// Its state, its attempts, each recipient's outcome, and the sender requested and used.
+#[utoipa::path(
+    get, path = "/v1/messages/{id}", tag = "messages",
+    params(("id" = String, Path, description = "The message")),
+    responses(
+        (status = 200, body = Message),
+        (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
+        (status = "5XX", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn get_message(
+    Shared(state): Shared<Arc<State>>,
+    caller: Caller,
+    Path(path): Path<String>,
+) -> Result<Json<Message>, Problem> {
+    let missing = || Problem::not_found("there is no message with this id");
+    let id = path.parse().map_err(|_| missing())?;
+    let record = state
+        .messages
+        .find(&caller.tenant, id)
+        .await?
+        .ok_or_else(missing)?;
+    Ok(Json(record.message))
+}

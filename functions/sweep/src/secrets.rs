@@ -1,0 +1,103 @@
+//! Secrets that no connection points to, a while after they were noted.
+
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use shared::aws::connections::{COLLECTING, noted_secret};
+use shared::aws::due;
+use shared::aws::error::StorageError;
+use shared::aws::item::{self, Item, string};
+
+use crate::State;
+
+/// How long Secrets Manager can bring a deleted secret back.
+const RECOVERY_DAYS: i64 = 7;
+
+pub(crate) async fn collect(state: &State) -> Result<(), StorageError> {
+    let State {
+        connections, clock, ..
+    } = state;
+    let now = clock.now();
+    for shard in 0..due::SHARDS {
+        for note in due::query(
+            &connections.client,
+            &connections.name,
+            shard,
+            now,
+            crate::AT_MOST,
+        )
+        .await?
+        {
+            let text = |name: &str| {
+                note.get(name)
+                    .and_then(|value| value.as_s().ok())
+                    .map(String::as_str)
+                    .unwrap_or_default()
+            };
+            let Some(secret) = noted_secret(text("sk")) else {
+                continue;
+            };
+            let key = item::key(text("pk"), text("sk"));
+            // Marked first: from here on no connection can take the secret into use.
+            if mark(state, key.clone()).await? {
+                delete(state, secret).await?;
+                let drop = connections
+                    .client
+                    .delete_item()
+                    .table_name(&connections.name)
+                    .set_key(Some(key));
+                drop.send()
+                    .await
+                    .map_err(|error| StorageError::sdk("drop a secret's note", error))?;
+                tracing::info!(secret, "collected");
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn mark(state: &State, key: Item) -> Result<bool, StorageError> {
+    let State {
+        connections, clock, ..
+    } = state;
+    let request = connections
+        .client
+        .update_item()
+        .table_name(&connections.name)
+        .set_key(Some(key))
+        .update_expression(format!("SET {COLLECTING} = :yes"))
+        .condition_expression("due_at <= :now")
+        .expression_attribute_values(":yes", string("yes"))
+        .expression_attribute_values(":now", string(clock.now().to_string()));
+    match request.send().await {
+        Ok(_) => Ok(true),
+        Err(error)
+            if error
+                .as_service_error()
+                .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(StorageError::sdk("mark a secret's note", error)),
+    }
+}
+
+async fn delete(state: &State, secret: &str) -> Result<(), StorageError> {
+    match state
+        .secrets
+        .delete_secret()
+        .secret_id(secret)
+        .recovery_window_in_days(RECOVERY_DAYS)
+        .send()
+        .await
+    {
+        Ok(_) => Ok(()),
+        // Noted and never created, or deleted by a sweep that ended before it could drop the note.
+        Err(error)
+            if error.as_service_error().is_some_and(|e| {
+                e.is_resource_not_found_exception() || e.is_invalid_request_exception()
+            }) =>
+        {
+            Ok(())
+        }
+        Err(error) => Err(StorageError::sdk("delete a secret", error)),
+    }
+}
