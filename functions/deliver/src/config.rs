@@ -6,8 +6,8 @@ use shared::aws::content::ContentStore;
 use shared::aws::messages::MessagesTable;
 use shared::aws::secrets::SecretReader;
 use shared::clock::Clock;
-use shared::config::{ConfigError, dial_policy, required};
-use shared::model::network::DialPolicy;
+use shared::config::{ConfigError, dialer, required};
+use shared::smtp::Dialer;
 
 use crate::State;
 
@@ -17,8 +17,7 @@ pub struct Config {
     connections_table: String,
     messages_table: String,
     content_bucket: String,
-    ehlo_name: String,
-    policy: DialPolicy,
+    dialer: Dialer,
 }
 
 impl Config {
@@ -31,8 +30,26 @@ impl Config {
             connections_table: required("CONNECTIONS_TABLE")?,
             messages_table: required("MESSAGES_TABLE")?,
             content_bucket: required("CONTENT_BUCKET")?,
-            ehlo_name: required("EHLO_NAME")?,
-            policy: dial_policy()?,
+            dialer: dialer()?,
         })
+    }
+
+    /// The state for the AWS that `clients` lead to.
+    #[must_use]
+    pub fn state(&self, clients: &Clients) -> State {
+        State {
+            connections: ConnectionsTable {
+                client: clients.dynamodb(),
+                name: self.connections_table.clone(),
+            },
+            messages: MessagesTable {
+                client: clients.dynamodb(),
+                name: self.messages_table.clone(),
+            },
+            content: ContentStore::new(clients.s3(), &self.content_bucket),
+            secrets: SecretReader::new(clients.secrets_manager(), Clock::system()),
+            dialer: self.dialer.clone(),
+            clock: Clock::system(),
+        }
     }
 }

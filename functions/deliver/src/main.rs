@@ -1,1 +1,21 @@
-fn main() {}
+//! The Lambda function `deliver`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deliver::{Batch, Config, handle};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use shared::{aws::clients::Clients, clock::Clock, telemetry};
+use tokio::time::Instant;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    telemetry::start();
+    let state = &Arc::new(Config::from_env()?.state(&Clients::from_env()?));
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Batch>| async move {
+        let ends_at = Duration::from_millis(event.context.deadline);
+        let left = ends_at.saturating_sub(Clock::system().now().into());
+        Ok::<_, Error>(handle(state, event.payload, Instant::now() + left).await)
+    }))
+    .await
+}

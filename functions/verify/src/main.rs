@@ -1,1 +1,18 @@
-fn main() {}
+//! The Lambda function `verify`.
+
+use std::sync::Arc;
+
+use verify::{Config, routes};
+use lambda_http::request::RequestContext;
+use shared::{aws::clients::Clients, telemetry, web::app};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    telemetry::start();
+    let config = Config::from_env()?;
+    let routes = routes(Arc::new(config.state(&Clients::from_env()?)));
+    lambda_http::run(app::behind_gateway(routes, config.tenant_claim, |it| {
+        serde_json::json!(it.get::<RequestContext>())
+    }))
+    .await
+}

@@ -627,7 +627,7 @@ mod tests {
             one("/encryption", FieldCode::PasswordNeedsEncryption)
         );
         let accepted = create(with(
-            json!({"encryption": "none", "username": null, "password": null}),
+            &json!({"encryption": "none", "username": null, "password": null}),
         ))
         .expect("valid");
         assert_eq!(accepted.settings.port, 25);
@@ -650,7 +650,7 @@ mod tests {
     fn a_known_provider_brings_its_limits_and_null_is_no_limit() {
         let office = |limits: Value| {
             create(with(
-                json!({"host": "smtp.office365.com", "limits": limits}),
+                &json!({"host": "smtp.office365.com", "limits": limits}),
             ))
             .expect("valid")
             .settings
