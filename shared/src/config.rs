@@ -4,7 +4,9 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
+use crate::model::host::Host;
 use crate::model::network::DialPolicy;
+use crate::smtp::{Deadlines, Dialer, Resolver, Tls};
 
 /// Why a function can't start.
 #[derive(Debug, thiserror::Error)]
@@ -66,4 +68,21 @@ pub fn dial_policy() -> Result<DialPolicy, ConfigError> {
     let policy = DialPolicy::default().with_ports(list("EXTRA_PORTS")?);
     let denied: Vec<IpNet> = list("DENIED_NETWORKS")?;
     Ok(denied.into_iter().fold(policy, DialPolicy::denying))
+}
+
+/// The way to mail servers: `EHLO_NAME` is the host name that this deployment gives in EHLO; see also [`dial_policy`].
+///
+/// # Errors
+/// Names the variable that is missing or malformed.
+pub fn dialer() -> Result<Dialer, ConfigError> {
+    let malformed = |name, reason: String| ConfigError::Malformed { name, reason };
+    let ehlo_name = required("EHLO_NAME")?;
+    Ok(Dialer {
+        policy: dial_policy()?,
+        resolver: Resolver::System,
+        ipv6: false,
+        tls: Tls::new(&[]).map_err(|error| malformed("EHLO_NAME", error.to_string()))?,
+        ehlo_name: Host::parse(&ehlo_name).map_err(|error| malformed("EHLO_NAME", error.to_string()))?,
+        deadlines: Deadlines::default(),
+    })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use deliver::{Batch, Config, handle};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use shared::{aws::clients::Clients, clock::Clock, telemetry};
+use shared::{aws::clients::Clients, clock::Clock, model::timestamp::Timestamp, telemetry};
 use tokio::time::Instant;
 
 #[tokio::main(flavor = "current_thread")]
@@ -14,7 +14,7 @@ async fn main() -> Result<(), Error> {
     let state = &Arc::new(Config::from_env()?.state(&Clients::from_env()?));
     lambda_runtime::run(service_fn(|event: LambdaEvent<Batch>| async move {
         let ends_at = Duration::from_millis(event.context.deadline);
-        let left = ends_at.saturating_sub(Clock::system().now().into());
+        let left = ends_at.saturating_sub(Clock::system().now().since(Timestamp::from_millis(0)));
         Ok::<_, Error>(handle(state, event.payload, Instant::now() + left).await)
     }))
     .await
