@@ -25,10 +25,10 @@ pub struct Certificate {
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
     /// A key or a certificate could not be made.
-    #[error("the certificate of the inbox could not be made: {0}")]
+    #[error("the certificate of the inbox could not be made")]
     Make(#[from] rcgen::Error),
     /// It was made, but TLS does not take it.
-    #[error("the certificate of the inbox could not be used: {0}")]
+    #[error("the certificate of the inbox could not be used")]
     Use(#[from] tokio_rustls::rustls::Error),
 }
 

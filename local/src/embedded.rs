@@ -72,7 +72,7 @@ pub struct Embedded {
 #[derive(Debug, thiserror::Error)]
 pub enum EmbeddedError {
     /// The data directory can't be made, read or written.
-    #[error("cannot keep data in {}: {source}", path.display())]
+    #[error("cannot keep data in {}", path.display())]
     Data {
         /// What could not be used.
         path: PathBuf,
@@ -83,10 +83,10 @@ pub enum EmbeddedError {
     #[error("{} is in use by another process", .0.display())]
     DataInUse(PathBuf),
     /// No loopback port for the tables.
-    #[error("no loopback port for the tables: {0}")]
+    #[error("no loopback port for the tables")]
     Listen(#[source] std::io::Error),
     /// An embedded service refused to start or to be set up.
-    #[error("the embedded {service} did not start: {source}")]
+    #[error("the embedded {service} did not start")]
     Service {
         /// Which.
         service: &'static str,
