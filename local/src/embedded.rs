@@ -8,10 +8,12 @@ mod data;
 mod queue;
 mod secrets;
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
     ProjectionType, ScalarAttributeType,
@@ -105,6 +107,19 @@ where
     }
 }
 
+/// A loopback listener for the tables. Their server asks nobody who they are and answers pages of any origin, so on Linux,
+/// where all of 127.0.0.0/8 is this machine, it hides among sixteen million addresses: no page finds it by trying.
+async fn hidden_listener() -> std::io::Result<TcpListener> {
+    if cfg!(target_os = "linux") {
+        let [a, b, c] = shared::clock::random();
+        let address = Ipv4Addr::new(127, a, b, c.clamp(1, 254));
+        if let Ok(listener) = TcpListener::bind((address, 0)).await {
+            return Ok(listener);
+        }
+    }
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await
+}
+
 /// What every client has in common. No retries: an embedded service that fails should be seen to.
 macro_rules! config {
     ($sdk:ident, $http:expr) => {
@@ -137,9 +152,7 @@ impl Embedded {
             None => Database::memory(),
         }
         .map_err(service("DynamoDB"))?;
-        let listener = TcpListener::bind(("127.0.0.1", 0))
-            .await
-            .map_err(EmbeddedError::Listen)?;
+        let listener = hidden_listener().await.map_err(EmbeddedError::Listen)?;
         let address = listener.local_addr().map_err(EmbeddedError::Listen)?;
         let (stop_tables, stopped) = oneshot::channel::<()>();
         let tables = tokio::spawn(async move {
@@ -268,7 +281,7 @@ impl Embedded {
             Err(error)
                 if !error
                     .as_service_error()
-                    .is_some_and(|error| error.is_resource_in_use_exception()) =>
+                    .is_some_and(CreateTableError::is_resource_in_use_exception) =>
             {
                 Err(failed(error))
             }

@@ -82,7 +82,7 @@ impl FifoQueues {
                 if let Some(messages) = messages["Messages"].as_array_mut() {
                     messages.iter_mut().for_each(carry_out);
                 }
-                return with_response_body(response, &messages);
+                return MockResponse::json(response.status, messages.to_string());
             }
             if response.status != 200 || Instant::now() >= deadline {
                 return response;
@@ -129,10 +129,6 @@ fn carry_out(message: &mut Value) {
 fn with_body(mut request: MockRequest, body: &Value) -> MockRequest {
     request.body = body.to_string().into();
     request
-}
-
-fn with_response_body(response: MockResponse, body: &Value) -> MockResponse {
-    MockResponse::json(response.status, body.to_string())
 }
 
 impl MockService for FifoQueues {

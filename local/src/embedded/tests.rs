@@ -86,12 +86,26 @@ async fn a_data_directory_outlives_a_restart() {
     let data = directory.path().join("data");
     let first = Embedded::start(Some(&data)).await.expect("starts");
     put_one_of_each(&first).await;
+    for (key, body) in [("local/msg_1", &b"newer"[..]), ("local/gone", b"x")] {
+        let put = first.s3.put_object().bucket(CONTENT_BUCKET).key(key);
+        let put = put.body(ByteStream::from_static(body)).send().await;
+        put.expect("put object");
+    }
+    let delete = first.s3.delete_object().bucket(CONTENT_BUCKET);
+    let deleted = delete.key("local/gone").send().await;
+    deleted.expect("delete object");
     first.stop().await;
 
     let second = Embedded::start(Some(&data)).await.expect("starts again");
     assert_eq!(
         read_one_of_each(&second).await,
-        (1, "canary".to_owned(), b"content".to_vec())
+        (1, "canary".to_owned(), b"newer".to_vec())
+    );
+    let get = second.s3.get_object().bucket(CONTENT_BUCKET);
+    let gone = get.key("local/gone").send().await.expect_err("deleted");
+    assert!(
+        gone.as_service_error()
+            .is_some_and(aws_sdk_s3::operation::get_object::GetObjectError::is_no_such_key)
     );
     second.stop().await;
 }
@@ -178,7 +192,7 @@ async fn a_waiting_receive_sees_an_entry_as_it_is_sent() {
         .message_group_id("g")
         .message_deduplication_id("d")
         .send();
-    let (received, sent) = tokio::join!(receive, send);
-    sent.expect("send");
+    let (received, queued) = tokio::join!(receive, send);
+    queued.expect("send");
     assert_eq!(received.expect("receive").messages().len(), 1);
 }

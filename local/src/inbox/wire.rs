@@ -10,7 +10,7 @@ const MAX_LINE: usize = 12_288;
 /// After how much of one line or message, all beyond its limit, the session is given up.
 const MAX_EXCESS: usize = 64 * 1024 * 1024;
 /// How long a client may be silent (RFC 5321 §4.5.3.2.7).
-const IDLE: Duration = Duration::from_secs(300);
+const IDLE: Duration = Duration::from_mins(5);
 
 /// A line of a command.
 #[derive(Debug, PartialEq, Eq)]
