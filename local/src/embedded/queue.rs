@@ -21,6 +21,7 @@ pub(super) struct FifoQueues {
     service: SqsService,
     sequence: AtomicU64,
     visible: Notify,
+    look_again: Duration,
     deleted: broadcast::Sender<String>,
 }
 
@@ -30,6 +31,7 @@ impl FifoQueues {
             service: SqsService::new(),
             sequence: AtomicU64::new(1),
             visible: Notify::new(),
+            look_again: LOOK_AGAIN,
             deleted: broadcast::Sender::new(1024),
         }
     }
@@ -87,7 +89,7 @@ impl FifoQueues {
             if response.status != 200 || Instant::now() >= deadline {
                 return response;
             }
-            let look_again = deadline.min(Instant::now() + LOOK_AGAIN);
+            let look_again = deadline.min(Instant::now() + self.look_again);
             let _ = tokio::time::timeout_at(look_again, visible).await;
         }
     }
@@ -164,5 +166,45 @@ impl MockService for FifoQueues {
                 }
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn call(queues: &FifoQueues, action: &str, body: Value) -> Value {
+        let mut request = MockRequest {
+            method: "POST".to_owned(),
+            uri: "https://sqs.eu-west-3.amazonaws.com/".to_owned(),
+            headers: axum::http::HeaderMap::new(),
+            body: body.to_string().into(),
+        };
+        let target = format!("AmazonSQS.{action}");
+        let target = target.parse().expect("a header value");
+        request.headers.insert("x-amz-target", target);
+        let response = queues.handle(request).await;
+        assert_eq!(response.status, 200, "{action}");
+        serde_json::from_slice(&response.body).expect("JSON")
+    }
+
+    #[tokio::test]
+    async fn sending_wakes_a_receive_that_waits() {
+        // Were it not woken, it would look again at the end of its wait alone.
+        let queues = FifoQueues {
+            look_again: Duration::from_mins(1),
+            ..FifoQueues::new()
+        };
+        let created = call(&queues, "CreateQueue", json!({"QueueName": "q.fifo"})).await;
+        let url = &created["QueueUrl"];
+        let receive = json!({"QueueUrl": url, "WaitTimeSeconds": 20});
+        let send = json!({"QueueUrl": url, "MessageBody": "x", "MessageGroupId": "g", "MessageDeduplicationId": "d"});
+        let before = Instant::now();
+        let (received, _) = tokio::join!(
+            call(&queues, "ReceiveMessage", receive),
+            call(&queues, "SendMessage", send)
+        );
+        assert_eq!(received["Messages"][0]["Attributes"]["MessageGroupId"], "g");
+        assert!(before.elapsed() < Duration::from_secs(10));
     }
 }
