@@ -1,0 +1,356 @@
+//! DynamoDB, Secrets Manager, S3 and SQS inside this process, behind the SDK clients that the functions use everywhere.
+//!
+//! DynamoDB listens on a loopback port of its own; the others never leave the process. With a data directory the tables,
+//! the secrets and the objects outlive it. **The queue does not**: its entries hold ids only, and the sweeper queues again
+//! whatever the tables say is due.
+
+mod data;
+mod queue;
+mod secrets;
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::operation::create_table::CreateTableError;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType,
+};
+use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
+use aws_sdk_sqs::types::QueueAttributeName;
+use dynoxide::Database;
+use tokio::net::TcpListener;
+use tokio::sync::{broadcast, oneshot};
+use tokio::task::JoinHandle;
+use winterbaume_core::{FsVfs, MockAws};
+use winterbaume_s3::S3Service;
+
+use self::data::DataDir;
+use self::queue::FifoQueues;
+use self::secrets::KeptSecrets;
+
+/// The region that the embedded services believe to be in.
+pub const REGION: &str = "eu-west-3";
+/// The table of connections, default pointers and secrets to collect: hash `pk`, range `sk`.
+pub const CONNECTIONS_TABLE: &str = "connections";
+/// The table of message records: hash `pk`.
+pub const MESSAGES_TABLE: &str = "messages";
+/// The sparse index of both tables on what is due: hash `due_shard`, range `due_at`, keys only.
+pub const DUE_INDEX: &str = "due";
+/// The bucket that holds what messages contain.
+pub const CONTENT_BUCKET: &str = "content";
+/// The queue of deliveries.
+pub const QUEUE: &str = "deliveries.fifo";
+/// Where an entry of the queue ends after [`MAX_RECEIVES`] failures.
+pub const DEAD_LETTER_QUEUE: &str = "deliveries-dlq.fifo";
+/// How often an entry is received before it is moved to the dead-letter queue.
+pub const MAX_RECEIVES: u32 = 5;
+
+/// The embedded services, as the clients to use them. They stop when this is dropped.
+#[derive(Debug)]
+pub struct Embedded {
+    /// Holds [`CONNECTIONS_TABLE`] and [`MESSAGES_TABLE`].
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// Empty at first.
+    pub secrets: aws_sdk_secretsmanager::Client,
+    /// Holds [`CONTENT_BUCKET`].
+    pub s3: aws_sdk_s3::Client,
+    /// Holds [`QUEUE`] and [`DEAD_LETTER_QUEUE`].
+    pub queue: aws_sdk_sqs::Client,
+    /// The URL of [`QUEUE`].
+    pub queue_url: String,
+    /// The URL of [`DEAD_LETTER_QUEUE`].
+    pub dead_letter_url: String,
+    deleted: broadcast::Sender<String>,
+    tables: JoinHandle<()>,
+    // Dropping it stops the server of the tables.
+    stop_tables: oneshot::Sender<()>,
+    data: Option<DataDir>,
+}
+
+/// The embedded services could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum EmbeddedError {
+    /// The data directory can't be made, read or written.
+    #[error("cannot keep data in {}", path.display())]
+    Data {
+        /// What could not be used.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Two processes would overwrite each other's secrets.
+    #[error("{} is in use by another process", .0.display())]
+    DataInUse(PathBuf),
+    /// No loopback port for the tables.
+    #[error("no loopback port for the tables")]
+    Listen(#[source] std::io::Error),
+    /// An embedded service refused to start or to be set up.
+    #[error("the embedded {service} did not start")]
+    Service {
+        /// Which.
+        service: &'static str,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+fn service<E>(service: &'static str) -> impl Fn(E) -> EmbeddedError
+where
+    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    move |source| EmbeddedError::Service {
+        service,
+        source: source.into(),
+    }
+}
+
+/// A loopback listener for the tables. Their server asks nobody who they are and answers pages of any origin, so on Linux,
+/// where all of 127.0.0.0/8 is this machine, it hides among sixteen million addresses: no page finds it by trying.
+async fn hidden_listener() -> std::io::Result<TcpListener> {
+    if cfg!(target_os = "linux") {
+        let [a, b, c] = shared::clock::random();
+        let address = Ipv4Addr::new(127, a, b, c.clamp(1, 254));
+        if let Ok(listener) = TcpListener::bind((address, 0)).await {
+            return Ok(listener);
+        }
+    }
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await
+}
+
+/// What every client has in common. No retries: an embedded service that fails should be seen to.
+macro_rules! config {
+    ($sdk:ident, $http:expr) => {
+        $sdk::Config::builder()
+            .behavior_version($sdk::config::BehaviorVersion::latest())
+            .region($sdk::config::Region::from_static(REGION))
+            // dynoxide wants an access key that looks like one.
+            .credentials_provider(aws_credential_types::Credentials::from_keys(
+                "AKIALOCALLOCALLOCAL0",
+                "local",
+                None,
+            ))
+            .retry_config($sdk::config::retry::RetryConfig::disabled())
+            .stalled_stream_protection($sdk::config::StalledStreamProtectionConfig::disabled())
+            .http_client($http)
+    };
+}
+
+impl Embedded {
+    /// Starts the services, in memory or on what an earlier run left in `data`. Any number may run in one process, each on
+    /// its own.
+    ///
+    /// # Errors
+    /// When the directory can't be used, or a service doesn't start.
+    pub async fn start(data: Option<&Path>) -> Result<Self, EmbeddedError> {
+        let data = data.map(DataDir::open).transpose()?;
+
+        let database = match &data {
+            Some(data) => Database::new(&data.tables().to_string_lossy()),
+            None => Database::memory(),
+        }
+        .map_err(service("DynamoDB"))?;
+        let listener = hidden_listener().await.map_err(EmbeddedError::Listen)?;
+        let address = listener.local_addr().map_err(EmbeddedError::Listen)?;
+        let (stop_tables, stopped) = oneshot::channel::<()>();
+        let tables = tokio::spawn(async move {
+            let stop = async {
+                let _ = stopped.await;
+            };
+            if let Err(error) =
+                dynoxide::server::serve_with_shutdown(listener, database, stop).await
+            {
+                tracing::error!(error, "the embedded DynamoDB has stopped");
+            }
+        });
+
+        let objects = match &data {
+            Some(data) => {
+                let files = FsVfs::new(data.objects()).map_err(data.failed())?;
+                S3Service::recover_with_vfs(Arc::new(files))
+                    .await
+                    .map_err(service("S3"))?
+            }
+            None => S3Service::new(),
+        };
+        let secrets = KeptSecrets::open(data.as_ref().map(DataDir::secrets))
+            .await
+            .map_err(|source| match &data {
+                Some(data) => data.failed()(source),
+                None => service("Secrets Manager")(source),
+            })?;
+        let queues = FifoQueues::new();
+        let deleted = queues.deleted();
+        let http = MockAws::builder()
+            .with_service(objects)
+            .with_service(secrets)
+            .with_service(queues)
+            .build()
+            .http_client();
+
+        let plain_http = aws_smithy_http_client::Builder::new().build_http();
+        let dynamodb = config!(aws_sdk_dynamodb, plain_http)
+            .endpoint_url(format!("http://{address}"))
+            .build();
+        let embedded = Self {
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb),
+            secrets: aws_sdk_secretsmanager::Client::from_conf(
+                config!(aws_sdk_secretsmanager, http.clone()).build(),
+            ),
+            s3: aws_sdk_s3::Client::from_conf(
+                config!(aws_sdk_s3, http.clone())
+                    .force_path_style(true)
+                    .build(),
+            ),
+            queue: aws_sdk_sqs::Client::from_conf(config!(aws_sdk_sqs, http).build()),
+            queue_url: String::new(),
+            dead_letter_url: String::new(),
+            deleted,
+            tables,
+            stop_tables,
+            data,
+        };
+        embedded.create_table(CONNECTIONS_TABLE, true).await?;
+        embedded.create_table(MESSAGES_TABLE, false).await?;
+        embedded.create_bucket().await?;
+        embedded.with_queues().await
+    }
+
+    /// The receipt handles of queue entries as they are deleted: what frees an entry's group before its batch has ended.
+    #[must_use]
+    pub fn deleted_receipts(&self) -> broadcast::Receiver<String> {
+        self.deleted.subscribe()
+    }
+
+    /// Stops the services and waits until the data directory is free for another start.
+    pub async fn stop(self) {
+        drop(self.stop_tables);
+        // The pooled connections of the client are closed with it, or the server would wait for them.
+        drop(self.dynamodb);
+        // A clone of the client that somebody still holds may keep a request open: that is not worth waiting for.
+        let _ = tokio::time::timeout(Duration::from_secs(5), self.tables).await;
+        drop(self.data);
+    }
+
+    async fn create_table(&self, name: &str, with_range: bool) -> Result<(), EmbeddedError> {
+        let failed = service("DynamoDB");
+        let build = service("DynamoDB");
+        let attribute = |name: &str| {
+            AttributeDefinition::builder()
+                .attribute_name(name)
+                .attribute_type(ScalarAttributeType::S)
+                .build()
+                .map_err(&build)
+        };
+        let key = |name: &str, kind: KeyType| {
+            KeySchemaElement::builder()
+                .attribute_name(name)
+                .key_type(kind)
+                .build()
+                .map_err(&build)
+        };
+        let due = GlobalSecondaryIndex::builder()
+            .index_name(DUE_INDEX)
+            .key_schema(key("due_shard", KeyType::Hash)?)
+            .key_schema(key("due_at", KeyType::Range)?)
+            .projection(
+                Projection::builder()
+                    .projection_type(ProjectionType::KeysOnly)
+                    .build(),
+            )
+            .build()
+            .map_err(&build)?;
+        let mut request = self
+            .dynamodb
+            .create_table()
+            .table_name(name)
+            .billing_mode(BillingMode::PayPerRequest)
+            .attribute_definitions(attribute("pk")?)
+            .attribute_definitions(attribute("due_shard")?)
+            .attribute_definitions(attribute("due_at")?)
+            .key_schema(key("pk", KeyType::Hash)?)
+            .global_secondary_indexes(due);
+        if with_range {
+            request = request
+                .attribute_definitions(attribute("sk")?)
+                .key_schema(key("sk", KeyType::Range)?);
+        }
+        match request.send().await {
+            Err(error)
+                if !error
+                    .as_service_error()
+                    .is_some_and(CreateTableError::is_resource_in_use_exception) =>
+            {
+                Err(failed(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn create_bucket(&self) -> Result<(), EmbeddedError> {
+        let here = CreateBucketConfiguration::builder()
+            .location_constraint(BucketLocationConstraint::from(REGION))
+            .build();
+        let created = self
+            .s3
+            .create_bucket()
+            .bucket(CONTENT_BUCKET)
+            .create_bucket_configuration(here)
+            .send()
+            .await;
+        match created {
+            Err(error)
+                if !error.as_service_error().is_some_and(|error| {
+                    error.is_bucket_already_owned_by_you() || error.is_bucket_already_exists()
+                }) =>
+            {
+                Err(service("S3")(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn with_queues(mut self) -> Result<Self, EmbeddedError> {
+        let failed = service("SQS");
+        let url = |url: Option<String>| url.ok_or_else(|| service("SQS")("a queue has no URL"));
+        let created = self
+            .queue
+            .create_queue()
+            .queue_name(DEAD_LETTER_QUEUE)
+            .attributes(QueueAttributeName::FifoQueue, "true")
+            .send()
+            .await
+            .map_err(&failed)?;
+        self.dead_letter_url = url(created.queue_url)?;
+        let attributes = self
+            .queue
+            .get_queue_attributes()
+            .queue_url(&self.dead_letter_url)
+            .attribute_names(QueueAttributeName::QueueArn)
+            .send()
+            .await
+            .map_err(service("SQS"))?;
+        let arn = attributes
+            .attributes()
+            .and_then(|attributes| attributes.get(&QueueAttributeName::QueueArn))
+            .ok_or_else(|| service("SQS")("a queue has no ARN"))?;
+        let redrive =
+            serde_json::json!({"deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVES});
+        let created = self
+            .queue
+            .create_queue()
+            .queue_name(QUEUE)
+            .attributes(QueueAttributeName::FifoQueue, "true")
+            .attributes(QueueAttributeName::RedrivePolicy, redrive.to_string())
+            .send()
+            .await
+            .map_err(&failed)?;
+        self.queue_url = url(created.queue_url)?;
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests;

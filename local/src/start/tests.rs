@@ -1,0 +1,113 @@
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tower::ServiceExt;
+
+use super::*;
+
+fn options(flags: &[&str]) -> Options {
+    let ports = ["mittente", "--listen=127.0.0.1:0", "--inbox=0,0"];
+    Options::parse([&ports, flags].concat()).expect("options")
+}
+
+async fn get(running: &Running, host: &str, path: &str) -> StatusCode {
+    let request = Request::get(path).header("host", host).body(Body::empty());
+    let response = app(&running.parts).oneshot(request.expect("request"));
+    response.await.expect("response").status()
+}
+
+#[tokio::test]
+async fn the_inbox_is_served_under_this_machines_names_alone() {
+    let running = start(options(&[])).await.expect("starts");
+    assert_eq!(get(&running, "localhost:1", "/inbox").await, StatusCode::OK);
+    assert_eq!(
+        get(&running, "[::1]", "/other").await,
+        StatusCode::NOT_FOUND
+    );
+    for path in ["/inbox", "/other"] {
+        let status = get(&running, "evil.example", path).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{path}");
+    }
+    running.stop().await;
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the server is this test's own, on loopback"
+)]
+#[tokio::test]
+async fn it_answers_on_the_port_that_it_names_until_it_is_stopped() {
+    let running = start(options(&[])).await.expect("starts");
+    let api = running.api;
+    let mut stream = tokio::net::TcpStream::connect(api).await.expect("connect");
+    let request = format!("GET /inbox HTTP/1.1\r\nHost: {api}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("write");
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.expect("read");
+    assert!(response.starts_with("HTTP/1.1 200"), "{response}");
+    assert!(response.ends_with(r#"{"messages":[]}"#), "{response}");
+    running.stop().await;
+    assert!(tokio::net::TcpStream::connect(api).await.is_err());
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named_with_the_flag_that_changes_it() {
+    let taken = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+    let taken = taken.local_addr().map(|address| (taken, address));
+    let (_taken, address) = taken.expect("address");
+
+    let mut asked = options(&[]);
+    asked.listen = address;
+    let error = start(asked).await.expect_err("taken").to_string();
+    assert!(error.contains(&address.to_string()) && error.contains("--listen"));
+
+    let mut asked = options(&[]);
+    asked.inbox.1 = address.port();
+    let error = start(asked).await.expect_err("taken").to_string();
+    assert!(error.contains(&address.to_string()) && error.contains("--inbox"));
+}
+
+#[test]
+fn only_the_inbox_and_what_was_allowed_may_be_dialled_on_private_networks() {
+    let ip = |text: &str| text.parse().expect("an address");
+    let allowed = ["10.0.0.0/8".parse().expect("a network")];
+    let policy = policy(&[1025, 1465], &allowed);
+    assert!(policy.permits(ip("127.0.0.1"), 1025) && policy.permits(ip("::1"), 1465));
+    assert!(!policy.permits(ip("127.0.0.1"), 587));
+    assert!(policy.permits(ip("10.1.2.3"), 2626));
+    assert!(!policy.permits(ip("192.168.1.1"), 1025));
+}
+
+#[tokio::test]
+async fn authorities_come_from_a_file_that_must_hold_some() {
+    let directory = tempfile::tempdir().expect("directory");
+    let file = directory.path().join("ca.pem");
+    let flag = format!("--ca={}", file.display());
+    for content in [None, Some(""), Some("no certificate")] {
+        if let Some(content) = content {
+            std::fs::write(&file, content).expect("written");
+        }
+        let error = start(options(&[&flag])).await.expect_err("refused");
+        assert!(matches!(error, StartError::Ca { .. }), "{content:?}");
+    }
+    let key = rcgen::KeyPair::generate().expect("key");
+    let params = rcgen::CertificateParams::new([]).expect("params");
+    let certificate = params.self_signed(&key).expect("certificate");
+    std::fs::write(&file, certificate.pem()).expect("written");
+    let running = start(options(&[&flag])).await.expect("starts");
+    assert_eq!(running.parts.trusted.len(), 2);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn the_guide_has_the_ports_that_were_taken() {
+    let running = start(options(&["--inbox-login=user:canary"]))
+        .await
+        .expect("starts");
+    let guide = crate::guide(&running);
+    let port = running.inbox_starttls.port();
+    assert!(guide.contains(&format!("api=http://{}\n", running.api)));
+    assert!(guide.contains(&format!(r#""host": "localhost", "port": {port}"#)));
+    assert!(guide.contains("--inbox-login") && !guide.contains("canary"));
+    running.stop().await;
+}
