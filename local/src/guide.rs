@@ -11,7 +11,7 @@ pub fn guide(running: &Running) -> String {
         inbox_tls,
         ..
     } = running;
-    let tenant = &running.parts.tenant;
+    let tenant = &running.tenant;
     let (starttls, tls) = (inbox_starttls.port(), inbox_tls.port());
     let login = if running.login_demanded {
         "\n(Put the login of --inbox-login in the place of the one below.)"

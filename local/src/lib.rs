@@ -3,6 +3,7 @@
 pub mod certificate;
 pub mod cli;
 pub mod embedded;
+mod functions;
 mod guide;
 mod host;
 pub mod inbox;
@@ -11,8 +12,9 @@ mod start;
 
 use tokio::sync::watch;
 
+pub use self::functions::{Functions, openapi};
 pub use self::guide::guide;
-pub use self::start::{Parts, Running, StartError, app, start};
+pub use self::start::{Running, StartError, start};
 
 /// Waits until `stop` holds true, or nobody is left to say so.
 pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {

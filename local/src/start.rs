@@ -3,12 +3,22 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::Request;
 use axum::{Router, middleware};
+use deliver::Batch;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use serde_json::Value;
+use shared::clock::Clock;
+use shared::model::host::Host;
 use shared::model::network::DialPolicy;
 use shared::model::tenant::Tenant;
+use shared::smtp::{Deadlines, Dialer, Resolver, Tls};
+use shared::web::caller::Caller;
+use shared::web::problem::Problem;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -19,26 +29,20 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use crate::certificate::{Certificate, CertificateError};
 use crate::cli::Options;
 use crate::embedded::{Embedded, EmbeddedError};
+use crate::functions::Functions;
 use crate::host;
 use crate::inbox::{self, Inbox};
+use crate::poller::Poller;
 
 /// How long requests and deliveries may take to end when everything stops.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// What the functions are composed of.
-#[derive(Debug)]
-pub struct Parts {
-    /// The AWS services.
-    pub embedded: Embedded,
-    /// Who every request is from.
-    pub tenant: Tenant,
-    /// What may be dialled: public mail servers, the inbox, and what the command line allows.
-    pub policy: DialPolicy,
-    /// Whom to trust besides the public authorities: the inbox's, and those of the command line.
-    pub trusted: Vec<CertificateDer<'static>>,
-    /// The mail that came.
-    pub inbox: inbox::Store,
-}
+/// How often the sweeper looks for what is due; Lambda's schedule knows nothing shorter than a minute.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// How long an entry that failed is out of sight.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+/// How long a batch may take: the timeout of the function.
+const INVOCATION: Duration = Duration::from_mins(7);
 
 /// Everything, running.
 #[derive(Debug)]
@@ -49,8 +53,9 @@ pub struct Running {
     pub inbox_starttls: SocketAddr,
     /// Where the inbox speaks implicit TLS.
     pub inbox_tls: SocketAddr,
-    /// What the functions are composed of.
-    pub parts: Parts,
+    /// Who every request is from.
+    pub tenant: Tenant,
+    embedded: Embedded,
     /// Whether the inbox accepts one login alone.
     pub login_demanded: bool,
     stop: watch::Sender<bool>,
@@ -87,6 +92,9 @@ pub enum StartError {
     /// The inbox's certificate.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    /// TLS with the authorities to trust.
+    #[error("cannot set up TLS")]
+    Tls(#[from] tokio_rustls::rustls::Error),
     /// An embedded service, or the data directory.
     #[error(transparent)]
     Embedded(#[from] EmbeddedError),
@@ -113,20 +121,28 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         .map_err(|(port, source)| StartError::Inbox { port, source })?;
     let (inbox_starttls, inbox_tls) = (inbox.starttls, inbox.tls);
 
-    let parts = Parts {
-        embedded: Embedded::start(options.data.as_deref()).await?,
-        tenant: options.tenant,
+    let trusted: Vec<_> = trusted.iter().map(|certificate| certificate.to_vec()).collect();
+    let dialer = Dialer {
         policy: policy(
             &[inbox_starttls.port(), inbox_tls.port()],
             &options.allow_hosts,
         ),
-        trusted,
-        inbox: inbox.store.clone(),
+        resolver: Resolver::System,
+        ipv6: true,
+        tls: Tls::new(&trusted)?,
+        ehlo_name: Host::Name("localhost".to_owned()),
+        deadlines: Deadlines::default(),
     };
+    let embedded = Embedded::start(options.data.as_deref()).await?;
+    // Connections to the inbox come from this very address.
+    let functions = Functions::new(&embedded, &dialer, vec![api.ip()], &Clock::system());
+
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
+    let app = app(&functions, options.tenant.clone(), inbox.store.clone());
     tasks.spawn(inbox.serve(stopped.clone()));
-    let app = app(&parts);
+    tasks.spawn(Poller::new(&embedded, RETRY_AFTER).run(worker(&functions), stopped.clone()));
+    tasks.spawn(sweeper(functions, stopped.clone()));
     tasks.spawn(async move {
         let mut stopped = stopped;
         let stop = async move { crate::stopped(&mut stopped).await };
@@ -139,18 +155,62 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         api,
         inbox_starttls,
         inbox_tls,
-        parts,
+        tenant: options.tenant,
+        embedded,
         login_demanded,
         stop,
         tasks,
     })
 }
 
-/// All that is served over HTTP.
-pub fn app(parts: &Parts) -> Router {
-    Router::new()
-        .merge(inbox::routes(parts.inbox.clone()))
+/// All that is served over HTTP. There is no authorizer: every request is the tenant's.
+fn app(functions: &Functions, tenant: Tenant, inbox: inbox::Store) -> Router {
+    let caller = Caller {
+        tenant,
+        subject: None,
+    };
+    let routes = functions
+        .routes()
+        .layer(middleware::map_request(move |mut request: Request| {
+            let caller: Result<Caller, Problem> = Ok(caller.clone());
+            request.extensions_mut().insert(caller);
+            std::future::ready(request)
+        }));
+    inbox::routes(inbox)
+        .fallback_service(routes)
         .layer(middleware::from_fn(host::only_this_machine))
+}
+
+/// What Lambda runs for each batch of the queue.
+fn worker(
+    functions: &Functions,
+) -> impl Fn(Value) -> BoxFuture<Result<Value, serde_json::Error>> + use<> {
+    let state = Arc::clone(&functions.deliver);
+    move |event| {
+        let state = Arc::clone(&state);
+        Box::pin(async move {
+            let batch: Batch = serde_json::from_value(event)?;
+            let deadline = tokio::time::Instant::now() + INVOCATION;
+            serde_json::to_value(deliver::handle(&state, batch, deadline).await)
+        })
+    }
+}
+
+type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// What EventBridge Scheduler does.
+async fn sweeper(functions: Functions, mut stopped: watch::Receiver<bool>) {
+    let mut every = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        tokio::select! {
+            () = crate::stopped(&mut stopped) => return,
+            _ = every.tick() => {
+                if let Err(error) = sweep::run(&functions.sweep).await {
+                    tracing::error!(operation = error.operation(), cause = error.cause(), "a sweep failed");
+                }
+            }
+        }
+    }
 }
 
 fn policy(inbox: &[u16], allowed: &[IpNet]) -> DialPolicy {
@@ -193,7 +253,7 @@ impl Running {
             tracing::warn!("something took too long to end and was cut off");
         }
         self.tasks.shutdown().await;
-        self.parts.embedded.stop().await;
+        self.embedded.stop().await;
     }
 }
 

@@ -1,0 +1,148 @@
+//! The functions, on the embedded services: the same libraries that Lambda runs.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use shared::aws::connections::ConnectionsTable;
+use shared::aws::content::ContentStore;
+use shared::aws::messages::MessagesTable;
+use shared::aws::queue::DeliveryQueue;
+use shared::aws::secrets::{SecretReader, SecretWriter};
+use shared::clock::Clock;
+use shared::smtp::Dialer;
+use utoipa::openapi::OpenApi;
+
+use crate::embedded::{CONNECTIONS_TABLE, CONTENT_BUCKET, Embedded, MESSAGES_TABLE};
+
+/// What the names of secrets begin with.
+const SECRET_PREFIX: &str = "mittente";
+
+/// The state of every function.
+#[derive(Debug, Clone)]
+pub struct Functions {
+    /// Connections.
+    pub connections: Arc<connections::State>,
+    /// Verification.
+    pub verify: Arc<verify::State>,
+    /// Messages.
+    pub submit: Arc<submit::State>,
+    /// Deliveries.
+    pub deliver: Arc<deliver::State>,
+    /// What is due.
+    pub sweep: Arc<sweep::State>,
+    clock: Clock,
+}
+
+impl Functions {
+    /// The functions, reaching mail servers by `dialer`, whose connections come from `egress_ips`.
+    #[must_use]
+    pub fn new(
+        embedded: &Embedded,
+        dialer: &Dialer,
+        egress_ips: Vec<IpAddr>,
+        clock: &Clock,
+    ) -> Self {
+        let connections = ConnectionsTable {
+            client: embedded.dynamodb.clone(),
+            name: CONNECTIONS_TABLE.to_owned(),
+        };
+        let messages = MessagesTable {
+            client: embedded.dynamodb.clone(),
+            name: MESSAGES_TABLE.to_owned(),
+        };
+        let content = ContentStore::new(embedded.s3.clone(), CONTENT_BUCKET);
+        let queue = DeliveryQueue::new(embedded.queue.clone(), &embedded.queue_url);
+        let reader = || SecretReader::new(embedded.secrets.clone(), clock.clone());
+        Self {
+            connections: Arc::new(connections::State {
+                connections: connections.clone(),
+                secrets: SecretWriter::new(embedded.secrets.clone(), SECRET_PREFIX),
+                policy: dialer.policy.clone(),
+                egress_ips,
+                clock: clock.clone(),
+            }),
+            verify: Arc::new(verify::State {
+                connections: connections.clone(),
+                secrets: reader(),
+                dialer: dialer.clone(),
+                clock: clock.clone(),
+            }),
+            submit: Arc::new(submit::State {
+                connections: connections.clone(),
+                messages: messages.clone(),
+                content: content.clone(),
+                queue: queue.clone(),
+                clock: clock.clone(),
+            }),
+            deliver: Arc::new(deliver::State {
+                connections: connections.clone(),
+                messages: messages.clone(),
+                content,
+                secrets: reader(),
+                dialer: dialer.clone(),
+                clock: clock.clone(),
+            }),
+            sweep: Arc::new(sweep::State {
+                connections,
+                messages,
+                queue,
+                secrets: embedded.secrets.clone(),
+                clock: clock.clone(),
+            }),
+            clock: clock.clone(),
+        }
+    }
+
+    /// The whole API. Each request needs its caller, a `Result<Caller, Problem>`, in its extensions.
+    #[must_use]
+    pub fn routes(&self) -> Router {
+        let routes = connections::routes(Arc::clone(&self.connections))
+            .merge(verify::routes(Arc::clone(&self.verify)))
+            .merge(submit::routes(Arc::clone(&self.submit)));
+        shared::web::app::finish(routes, self.clock.clone())
+    }
+}
+
+/// The description of the whole API, from the functions' own.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    use utoipa::OpenApi as _;
+
+    #[derive(utoipa::OpenApi)]
+    #[openapi(
+        info(
+            title = "Mittente",
+            version = env!("CARGO_PKG_VERSION"),
+            description = "SMTP connections of a SaaS's customers: kept, verified, and used for all the SaaS's mail.",
+            license(name = "MIT"),
+        ),
+        tags(
+            (name = "connections", description = "A tenant's own mail servers"),
+            (name = "verification", description = "Proof that a connection works, or what is wrong with it"),
+            (name = "messages", description = "Mail, and who sends it"),
+        ),
+        security(("jwt" = [])),
+        modifiers(&Jwt),
+    )]
+    struct Whole;
+
+    struct Jwt;
+    impl utoipa::Modify for Jwt {
+        fn modify(&self, openapi: &mut OpenApi) {
+            use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+            let scheme = HttpBuilder::new()
+                .scheme(HttpAuthScheme::Bearer)
+                .bearer_format("JWT")
+                .build();
+            let components = openapi.components.get_or_insert_default();
+            components.add_security_scheme("jwt", SecurityScheme::Http(scheme));
+        }
+    }
+
+    let mut whole = Whole::openapi();
+    whole.merge(connections::operations().into_openapi());
+    whole.merge(verify::operations().into_openapi());
+    whole.merge(submit::operations().into_openapi());
+    whole
+}
