@@ -121,7 +121,10 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         .map_err(|(port, source)| StartError::Inbox { port, source })?;
     let (inbox_starttls, inbox_tls) = (inbox.starttls, inbox.tls);
 
-    let trusted: Vec<_> = trusted.iter().map(|certificate| certificate.to_vec()).collect();
+    let trusted: Vec<_> = trusted
+        .iter()
+        .map(|certificate| certificate.to_vec())
+        .collect();
     let dialer = Dialer {
         policy: policy(
             &[inbox_starttls.port(), inbox_tls.port()],

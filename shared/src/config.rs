@@ -82,7 +82,8 @@ pub fn dialer() -> Result<Dialer, ConfigError> {
         resolver: Resolver::System,
         ipv6: false,
         tls: Tls::new(&[]).map_err(|error| malformed("EHLO_NAME", error.to_string()))?,
-        ehlo_name: Host::parse(&ehlo_name).map_err(|error| malformed("EHLO_NAME", error.to_string()))?,
+        ehlo_name: Host::parse(&ehlo_name)
+            .map_err(|error| malformed("EHLO_NAME", error.to_string()))?,
         deadlines: Deadlines::default(),
     })
 }

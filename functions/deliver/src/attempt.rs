@@ -16,30 +16,32 @@ pub(crate) fn result(envelope: &Envelope, transaction: Transaction) -> AttemptRe
         Verdict::Accepted(reply) => (Outcome::Accepted, Some(reply.clone()), None),
         Verdict::Transient(reply) => (Outcome::Transient, Some(reply.clone()), None),
         Verdict::Permanent(reply) => (Outcome::Permanent, Some(reply.clone()), None),
-        Verdict::Impossible(why) => (Outcome::Permanent, None, Some(impossible(*why))),
+        Verdict::Impossible(why) => (Outcome::Permanent, None, Some(impossible(*why).to_owned())),
         Verdict::NoRecipient => no_recipient(&transaction.recipients),
         Verdict::Connection(ConnectionVerdict::Unavailable(reply)) => (
             Outcome::NotSent,
             Some(reply.clone()),
-            Some("temporarily_unavailable"),
+            Some("temporarily_unavailable".to_owned()),
         ),
         Verdict::Connection(ConnectionVerdict::SenderRefused(reply)) => (
             Outcome::NotSent,
             Some(reply.clone()),
-            Some("sender_refused"),
+            Some("sender_refused".to_owned()),
         ),
-        Verdict::Connection(ConnectionVerdict::LoginNeeded(reply)) => {
-            (Outcome::NotSent, Some(reply.clone()), Some("login_needed"))
-        }
+        Verdict::Connection(ConnectionVerdict::LoginNeeded(reply)) => (
+            Outcome::NotSent,
+            Some(reply.clone()),
+            Some("login_needed".to_owned()),
+        ),
         Verdict::NotSent(failure) => (
             Outcome::NotSent,
             failure.reply.clone(),
-            Some(failure.code.as_str()),
+            Some(failure.code.to_string()),
         ),
         Verdict::Ambiguous(failure) => (
             Outcome::Ambiguous,
             failure.reply.clone(),
-            Some(failure.code.as_str()),
+            Some(failure.code.to_string()),
         ),
     };
     let recipients = envelope
@@ -53,7 +55,7 @@ pub(crate) fn result(envelope: &Envelope, transaction: Transaction) -> AttemptRe
         duration_ms: 0,
         outcome,
         reply,
-        reason: reason.map(str::to_owned),
+        reason,
     };
     AttemptResult {
         attempt,
@@ -89,7 +91,7 @@ fn recipient(to: &EmailAddress, outcome: &RecipientOutcome, verdict: &Verdict) -
     }
 }
 
-fn no_recipient(recipients: &[RecipientOutcome]) -> (Outcome, Option<Reply>, Option<&'static str>) {
+fn no_recipient(recipients: &[RecipientOutcome]) -> (Outcome, Option<Reply>, Option<String>) {
     let reply = recipients.iter().find_map(|outcome| match outcome {
         RecipientOutcome::Transient(reply)
         | RecipientOutcome::Postponed(reply)
@@ -111,7 +113,7 @@ fn no_recipient(recipients: &[RecipientOutcome]) -> (Outcome, Option<Reply>, Opt
             Outcome::Transient
         },
         reply,
-        Some("no_recipient_accepted"),
+        Some("no_recipient_accepted".to_owned()),
     )
 }
 

@@ -7,11 +7,11 @@ use shared::aws::messages::{Claim, Record};
 use shared::aws::queue::Delivery;
 use shared::clock::random;
 use shared::model::connection::Connection;
-use shared::model::message::{Attempt, AttemptResult, Outcome};
+use shared::model::message::{Attempt, AttemptResult, Message, Outcome, RecipientStatus};
 use shared::model::sender::NoSender;
 use shared::model::submission::Content;
 use shared::model::timestamp::Timestamp;
-use shared::smtp::{Body, Credentials, Envelope, Progress, RecipientOutcome, Session, Target};
+use shared::smtp::{Credentials, Envelope, Progress, RecipientOutcome, Session, Target};
 use tokio::time::Instant;
 
 use crate::{State, attempt, mime};
@@ -120,9 +120,10 @@ async fn attempt(
 ) -> Result<Option<AttemptResult>, StorageError> {
     let message = &claim.record.message;
     let started = Instant::now();
-    let body = match mime::render(message, content).map(|bytes| Body::new(&bytes)) {
-        Ok(Ok(body)) => body,
-        Ok(Err(_)) | Err(_) => {
+    let body = match mime::render(message, content) {
+        Ok(body) => body,
+        Err(error) => {
+            tracing::error!(message_id = %message.id, %error, "accepted, but can't be rendered");
             return Ok(Some(refused_by_us(
                 message,
                 began,
@@ -155,7 +156,7 @@ async fn attempt(
                 began,
                 started.elapsed(),
                 Outcome::NotSent,
-                failure.code.as_str(),
+                &failure.code.to_string(),
             );
             result.attempt.reply = failure.reply;
             return Ok(Some(result));
@@ -178,7 +179,7 @@ async fn transact(
     claim: &Claim,
     connection: &Connection,
     session: &mut Session,
-    body: &Body,
+    body: &[u8],
 ) -> Result<Option<AttemptResult>, StorageError> {
     let mut open = claim.record.message.open_recipients();
     let mut whole: Option<AttemptResult> = None;
@@ -239,16 +240,12 @@ fn ended(at: Timestamp, took: Duration, outcome: Outcome, reason: &str) -> Attem
 }
 
 /// A message that no server will ever get.
-fn refused_by_us(
-    message: &shared::model::message::Message,
-    at: Timestamp,
-    reason: &str,
-) -> AttemptResult {
+fn refused_by_us(message: &Message, at: Timestamp, reason: &str) -> AttemptResult {
     let mut result = ended(at, Duration::ZERO, Outcome::Permanent, reason);
     result.recipients = message
         .open_recipients()
         .into_iter()
-        .map(|to| (to, shared::model::message::RecipientStatus::Refused, None))
+        .map(|to| (to, RecipientStatus::Refused, None))
         .collect();
     result
 }

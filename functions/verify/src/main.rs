@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use verify::{Config, routes};
 use lambda_http::request::RequestContext;
 use shared::{aws::clients::Clients, telemetry, web::app};
+use verify::{Config, routes};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {

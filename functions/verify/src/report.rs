@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use shared::model::connection::{
-    Settings, Verification, VerificationFailure, VerificationStatus,
-};
+use shared::model::connection::{Settings, Verification, VerificationFailure, VerificationStatus};
 use shared::model::encryption::Encryption;
 use shared::model::password::Password;
 use shared::model::reply::Reply;
@@ -85,8 +83,8 @@ impl Report {
     /// What is kept of it on the connection.
     pub(crate) fn outcome(&self) -> Verification {
         let failure = self.failure.as_ref().map(|failure| VerificationFailure {
-            stage: failure.stage.as_str().to_owned(),
-            code: failure.code.as_str().to_owned(),
+            stage: failure.stage.to_string(),
+            code: failure.code.to_string(),
         });
         let status = if self.ok {
             VerificationStatus::Passed

@@ -20,7 +20,7 @@ impl Login {
         if username.is_empty() || username.chars().any(char::is_control) {
             return Err("the username must be one line, and not empty".to_owned());
         }
-        let password = Password::parse(password.to_owned())
+        let password = Password::parse(password.to_owned().into())
             .map_err(|invalid| format!("the password {}", invalid.detail))?;
         Ok(Self {
             username: username.to_owned(),

@@ -3,15 +3,16 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// A reply (RFC 5321 §4.2), cleaned and capped.
+/// A reply (RFC 5321 §4.2), cleaned: what a server wrote, without anything that could act on a terminal, a page or a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Reply {
-    /// The three-digit code.
-    #[schema(example = 550)]
+    /// The three-digit code, 200–599.
+    #[schema(minimum = 200, maximum = 599, example = 550)]
     pub code: u16,
-    /// The enhanced status code (RFC 3463), where there is one.
+    /// The enhanced status code (RFC 3463), where the server gave one of the code's own class.
     #[schema(example = "5.1.1")]
     pub enhanced: Option<String>,
-    /// What it says, without codes, its lines joined by spaces.
+    /// What it says, without codes: all lines, cleaned and capped.
+    #[schema(example = "User unknown")]
     pub text: String,
 }
