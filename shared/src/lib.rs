@@ -6,5 +6,6 @@ pub mod aws;
 pub mod clock;
 pub mod config;
 pub mod model;
+pub mod smtp;
 pub mod telemetry;
 pub mod web;

@@ -1,1 +1,3 @@
-//! .
+//! What the tests that cross functions share.
+
+pub mod mail_server;

@@ -1,0 +1,225 @@
+//! From a target to a session that is greeted, encrypted and logged in.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::auth::{self, Credentials};
+use super::dial;
+use super::failure::{Failure, FailureCode, Stage};
+use super::guard::{Resolver, permitted_addresses};
+use super::progress::Progress;
+use super::session::Session;
+use super::tls::Tls;
+use super::wire::Wire;
+use crate::model::encryption::Encryption;
+use crate::model::host::Host;
+use crate::model::network::DialPolicy;
+
+/// How long each step may take; none goes beyond the session's own deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadlines {
+    /// Resolving and connecting.
+    pub connect: Duration,
+    /// A TLS handshake, and each reply but the last of a message.
+    pub reply: Duration,
+    /// Sending a message's body, and then its reply.
+    pub final_reply: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(20),
+            reply: Duration::from_mins(1),
+            final_reply: Duration::from_mins(5),
+        }
+    }
+}
+
+/// The server to talk to.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Its name or address.
+    pub host: Host,
+    /// Its port.
+    pub port: u16,
+    /// How the session is protected.
+    pub encryption: Encryption,
+    /// What to log in with.
+    pub credentials: Option<Credentials>,
+}
+
+/// Opens sessions. Built once; everything that differs between a deployment and a test is a field.
+#[derive(Debug, Clone)]
+pub struct Dialer {
+    /// Which addresses may be dialled.
+    pub policy: DialPolicy,
+    /// Who turns names into addresses.
+    pub resolver: Resolver,
+    /// Whether the deployment has a way out for IPv6.
+    pub ipv6: bool,
+    /// The client's side of TLS.
+    pub tls: Tls,
+    /// The name that we give in EHLO: a real host name (RFC 5321 §4.1.4).
+    pub ehlo_name: Host,
+    /// How long each step may take.
+    pub deadlines: Deadlines,
+}
+
+impl Dialer {
+    /// Resolves, connects, greets, encrypts and logs in. `progress` tells how far it came; nothing goes on after `deadline`.
+    ///
+    /// # Errors
+    /// The step that failed, and why. Of a server that has not shown itself to be a mail server, no word is passed on.
+    pub async fn open(
+        &self,
+        target: &Target,
+        deadline: Instant,
+        progress: &mut Progress,
+    ) -> Result<Session, Failure> {
+        let opened = self.stages(target, deadline, progress).await;
+        let (first, second) = match target.encryption {
+            Encryption::ImplicitTls => (Stage::Tls, Stage::Greeting),
+            Encryption::Starttls | Encryption::None => (Stage::Greeting, Stage::Tls),
+        };
+        for stage in [Stage::Resolve, Stage::Connect, first, second, Stage::Auth] {
+            progress.skip(stage);
+        }
+        opened
+    }
+
+    async fn stages(
+        &self,
+        target: &Target,
+        deadline: Instant,
+        progress: &mut Progress,
+    ) -> Result<Session, Failure> {
+        let started = Instant::now();
+        let until = deadline.min(started + self.deadlines.connect);
+        let resolving = permitted_addresses(
+            &target.host,
+            target.port,
+            &self.policy,
+            &self.resolver,
+            self.ipv6,
+            until,
+        );
+        let resolved = resolving.await.map_err(at(Stage::Resolve));
+        let addresses = progress.observe(Stage::Resolve, started, resolved, |addresses| {
+            let ips = addresses.iter().map(|address| address.ip().to_string());
+            Some(ips.collect::<Vec<_>>().join(", "))
+        })?;
+
+        let started = Instant::now();
+        let connected = dial::connect(&addresses, until).await;
+        let connected = connected.map_err(at(Stage::Connect));
+        let (stream, _) =
+            progress.observe(Stage::Connect, started, connected, |(_, address)| {
+                Some(address.ip().to_string())
+            })?;
+
+        let wire = if target.encryption == Encryption::ImplicitTls {
+            let started = Instant::now();
+            let until = deadline.min(started + self.deadlines.reply);
+            let secured = self.tls.handshake(stream, &target.host, until).await;
+            let secured = secured.map_err(at(Stage::Tls));
+            let (stream, facts) =
+                progress.observe(Stage::Tls, started, secured, |(_, facts)| {
+                    Some(facts.version.clone())
+                })?;
+            progress.server.tls = Some(facts);
+            Wire::tls(stream)
+        } else {
+            Wire::plain(stream)
+        };
+
+        let mut session = Session::new(wire, self.deadlines, deadline);
+        let started = Instant::now();
+        let greeted = session
+            .greet(&self.hello_name(), target.port, progress)
+            .await;
+        progress.observe(Stage::Greeting, started, greeted, |()| None)?;
+
+        if target.encryption == Encryption::Starttls {
+            let started = Instant::now();
+            let secured = self.start_tls(session, target, progress).await;
+            let detail = progress.server.tls.as_ref().map(|tls| tls.version.clone());
+            session = progress.observe(Stage::Tls, started, secured, |_| detail)?;
+        }
+
+        if let Some(credentials) = &target.credentials {
+            let started = Instant::now();
+            let authenticated = auth::log_in(&mut session, credentials).await;
+            progress.observe(Stage::Auth, started, authenticated, |mechanism| {
+                Some(mechanism.name().to_owned())
+            })?;
+        }
+        Ok(session)
+    }
+
+    /// STARTTLS (RFC 3207), then EHLO again: what was offered in plain text counts no more.
+    async fn start_tls(
+        &self,
+        mut session: Session,
+        target: &Target,
+        progress: &mut Progress,
+    ) -> Result<Session, Failure> {
+        let failed = |code| Failure::new(Stage::Tls, code);
+        if !session.extensions().starttls {
+            return Err(failed(FailureCode::StarttlsNotOffered));
+        }
+        let answer = session
+            .command(b"STARTTLS\r\n")
+            .await
+            .map_err(|broken| broken.at(Stage::Tls))?;
+        if answer.code != 220 {
+            let reply = answer.to_reply();
+            let code = match answer.code {
+                400..=599 => FailureCode::StarttlsRefused,
+                _ => FailureCode::ProtocolError,
+            };
+            return Err(failed(code).with_reply(reply));
+        }
+        // Whatever came after the 220 was put there by someone without the certificate (CVE-2011-0411).
+        if !session.wire.is_quiet() {
+            return Err(failed(FailureCode::ProtocolError));
+        }
+        let deadline = session.deadline();
+        let stream = session
+            .into_plain()
+            .ok_or(failed(FailureCode::ConnectionLost))?;
+        let until = deadline.min(Instant::now() + self.deadlines.reply);
+        let (stream, facts) = self
+            .tls
+            .handshake(stream, &target.host, until)
+            .await
+            .map_err(|code| {
+                failed(match code {
+                    // It offered to, so this is no matter of the wrong port.
+                    FailureCode::TlsNotSpoken => FailureCode::TlsFailed,
+                    other => other,
+                })
+            })?;
+        progress.server.tls = Some(facts);
+        let mut session = Session::new(Wire::tls(stream), self.deadlines, deadline);
+        session
+            .say_hello(&self.hello_name(), Stage::Tls, progress)
+            .await?;
+        Ok(session)
+    }
+
+    /// The name, or the address as a literal (RFC 5321 §4.1.3).
+    fn hello_name(&self) -> String {
+        match &self.ehlo_name {
+            Host::Name(_) => self.ehlo_name.to_ascii(),
+            Host::Ip(IpAddr::V4(ip)) => format!("[{ip}]"),
+            Host::Ip(IpAddr::V6(ip)) => format!("[IPv6:{ip}]"),
+        }
+    }
+}
+
+fn at(stage: Stage) -> impl Fn(FailureCode) -> Failure {
+    move |code| Failure::new(stage, code)
+}

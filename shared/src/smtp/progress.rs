@@ -1,0 +1,109 @@
+//! What a session's opening went through: the body of the verification report. Delivery passes one in and forgets it.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+use utoipa::ToSchema;
+
+use super::extensions::Extensions;
+use super::failure::{Failure, Stage};
+use super::tls::TlsFacts;
+
+/// How a stage ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StageStatus {
+    /// It did what it should.
+    Passed,
+    /// It did not, and the session ended there.
+    Failed,
+    /// It was not reached, or there was nothing to do.
+    Skipped,
+}
+
+/// One stage, in the order that they happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StageReport {
+    /// Which one.
+    pub stage: Stage,
+    /// How it ended.
+    pub status: StageStatus,
+    /// How long it took; absent where it was skipped.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub duration_ms: Option<u64>,
+    /// What it found: the address, the mechanism.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub detail: Option<String>,
+}
+
+/// What a server said of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ServerFacts {
+    /// The text of its greeting.
+    pub greeting: Option<String>,
+    /// What it offered in answer to the last EHLO, line by line.
+    pub extensions: Vec<String>,
+    /// The ways to log in that it offered (RFC 4954).
+    pub auth_mechanisms: Vec<String>,
+    /// The session's encryption, once there is one.
+    pub tls: Option<TlsFacts>,
+}
+
+impl ServerFacts {
+    pub(crate) fn note_extensions(&mut self, extensions: &Extensions) {
+        self.extensions = extensions.lines().to_vec();
+        self.auth_mechanisms = extensions.mechanisms().to_vec();
+    }
+}
+
+/// The stages so far and what is known of the server.
+#[derive(Debug, Clone, Default)]
+pub struct Progress {
+    /// The stages, in the order that they happened.
+    pub stages: Vec<StageReport>,
+    /// What the server said of itself.
+    pub server: ServerFacts,
+}
+
+impl Progress {
+    /// Notes how `stage`, begun at `started`, ended, and hands `result` back.
+    ///
+    /// # Errors
+    /// Those of `result`.
+    pub fn observe<T>(
+        &mut self,
+        stage: Stage,
+        started: Instant,
+        result: Result<T, Failure>,
+        detail: impl FnOnce(&T) -> Option<String>,
+    ) -> Result<T, Failure> {
+        let (status, detail) = match &result {
+            Ok(value) => (StageStatus::Passed, detail(value)),
+            Err(_) => (StageStatus::Failed, None),
+        };
+        self.stages.push(StageReport {
+            stage,
+            status,
+            duration_ms: Some(millis(started.elapsed())),
+            detail,
+        });
+        result
+    }
+
+    /// Notes `stage` as skipped, unless it took place.
+    pub fn skip(&mut self, stage: Stage) {
+        if !self.stages.iter().any(|report| report.stage == stage) {
+            self.stages.push(StageReport {
+                stage,
+                status: StageStatus::Skipped,
+                duration_ms: None,
+                detail: None,
+            });
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

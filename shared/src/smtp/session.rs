@@ -1,0 +1,184 @@
+//! A session: commands and replies in step, each within its deadline.
+
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use super::dialer::Deadlines;
+use super::extensions::Extensions;
+use super::failure::{Failure, FailureCode, Stage};
+use super::progress::Progress;
+use super::replies::{Lines, NotAReply};
+use super::wire::{Broken, Wire};
+
+/// A session that is ready for mail. It is worth keeping only while [`Session::is_reusable`] says so.
+#[derive(Debug)]
+pub struct Session {
+    pub(super) wire: Wire,
+    extensions: Extensions,
+    deadlines: Deadlines,
+    deadline: Instant,
+    /// No command is waiting for its reply, and no transaction is open.
+    pub(super) clean: bool,
+}
+
+impl Session {
+    pub(super) fn new(wire: Wire, deadlines: Deadlines, deadline: Instant) -> Self {
+        Self {
+            wire,
+            extensions: Extensions::default(),
+            deadlines,
+            deadline,
+            clean: true,
+        }
+    }
+
+    /// The bare connection, for a TLS handshake.
+    pub(super) fn into_plain(self) -> Option<TcpStream> {
+        self.wire.into_plain()
+    }
+
+    pub(super) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// What the server offers.
+    #[must_use]
+    pub fn extensions(&self) -> &Extensions {
+        &self.extensions
+    }
+
+    /// Whether the session is encrypted.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.wire.is_encrypted()
+    }
+
+    /// Gives a session that is used again its new end.
+    pub fn set_deadline(&mut self, deadline: Instant) {
+        self.deadline = deadline;
+    }
+
+    /// Whether another transaction may start: the last one ended cleanly, and the server has neither said anything since
+    /// nor gone away. Asked before every reuse.
+    pub async fn is_reusable(&mut self) -> bool {
+        self.clean && self.wire.is_quiet_now().await
+    }
+
+    /// Says QUIT and closes, without waiting for the answer: nothing depends on it, and it would cost a round trip.
+    pub async fn quit(mut self) {
+        // In the middle of a dialogue there is no telling what QUIT would be taken for.
+        if self.clean {
+            self.wire.say_goodbye(b"QUIT\r\n").await;
+        }
+    }
+
+    pub(super) fn reply_until(&self) -> Instant {
+        self.deadline.min(Instant::now() + self.deadlines.reply)
+    }
+
+    pub(super) fn final_until(&self) -> Instant {
+        self.deadline
+            .min(Instant::now() + self.deadlines.final_reply)
+    }
+
+    /// Sends one flight. A server that spoke before it was asked has lost the step: its next reply would be taken for the
+    /// answer to something else.
+    pub(super) async fn fly(&mut self, flight: &[u8]) -> Result<(), Broken> {
+        if !self.wire.is_quiet() {
+            return Err(Broken::Unasked);
+        }
+        self.clean = false;
+        self.wire.send(flight, self.reply_until()).await
+    }
+
+    /// Waits for one reply.
+    pub(super) async fn hear(&mut self) -> Result<Lines, Broken> {
+        let until = self.reply_until();
+        self.wire.reply(until).await
+    }
+
+    /// One command and its reply, in the middle of something: until its end the session is not clean, so that a future
+    /// dropped half-way never leaves one that looks ready.
+    pub(super) async fn exchange(&mut self, line: &[u8]) -> Result<Lines, Broken> {
+        self.fly(line).await?;
+        self.hear().await
+    }
+
+    /// One command that stands alone, and its reply.
+    pub(super) async fn command(&mut self, line: &[u8]) -> Result<Lines, Broken> {
+        let answer = self.exchange(line).await?;
+        self.clean = true;
+        Ok(answer)
+    }
+
+    /// Waits for the greeting and answers it.
+    pub(super) async fn greet(
+        &mut self,
+        name: &str,
+        port: u16,
+        progress: &mut Progress,
+    ) -> Result<(), Failure> {
+        let failed = |code| Failure::new(Stage::Greeting, code);
+        let greeting = match self.hear().await {
+            Ok(greeting) => greeting,
+            Err(Broken::NotAReply(error)) => return Err(failed(self.strange_greeting(error))),
+            // On this port a silent server is one that waits for our handshake.
+            Err(Broken::TimedOut) if port == 465 && !self.is_encrypted() => {
+                return Err(failed(FailureCode::TlsExpected));
+            }
+            Err(broken) => return Err(broken.at(Stage::Greeting)),
+        };
+        match greeting.code {
+            220 => progress.server.greeting = Some(greeting.to_reply().text),
+            400..=499 => return Err(failed(FailureCode::TemporarilyUnavailable)),
+            500..=599 => return Err(failed(FailureCode::GreetingRefused)),
+            _ => return Err(failed(FailureCode::NotAMailServer)),
+        }
+        self.say_hello(name, Stage::Greeting, progress).await
+    }
+
+    fn strange_greeting(&self, error: NotAReply) -> FailureCode {
+        match (error, self.wire.unread()) {
+            // A TLS record: alert or handshake.
+            (NotAReply::NoCode | NotAReply::LineTooLong, [0x15 | 0x16, 0x03, ..])
+                if !self.is_encrypted() =>
+            {
+                FailureCode::TlsExpected
+            }
+            _ => FailureCode::NotAMailServer,
+        }
+    }
+
+    /// EHLO, or HELO for a server that refuses it (RFC 5321 §3.2).
+    pub(super) async fn say_hello(
+        &mut self,
+        name: &str,
+        stage: Stage,
+        progress: &mut Progress,
+    ) -> Result<(), Failure> {
+        let mut answer = self.greet_with("EHLO", name, stage).await?;
+        if answer.code == 250 {
+            self.extensions = Extensions::parse(answer.lines.get(1..).unwrap_or_default());
+            progress.server.note_extensions(&self.extensions);
+            return Ok(());
+        }
+        if answer.code / 100 == 5 {
+            answer = self.greet_with("HELO", name, stage).await?;
+            if answer.code == 250 {
+                return Ok(());
+            }
+        }
+        let code = match answer.code {
+            400..=499 => FailureCode::TemporarilyUnavailable,
+            500..=599 => FailureCode::EhloRefused,
+            _ => FailureCode::ProtocolError,
+        };
+        Err(Failure::new(stage, code).with_reply(answer.to_reply()))
+    }
+
+    async fn greet_with(&mut self, verb: &str, name: &str, stage: Stage) -> Result<Lines, Failure> {
+        self.command(format!("{verb} {name}\r\n").as_bytes())
+            .await
+            .map_err(|broken| broken.at(stage))
+    }
+}

@@ -1,0 +1,195 @@
+//! The connection itself: flights go out, replies come in, each with its deadline.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_rustls::client::TlsStream;
+
+use super::failure::{Failure, FailureCode, Stage};
+use super::replies::{Lines, NotAReply, ReplyReader};
+
+/// How long a goodbye may take to leave.
+const GOODBYE: Duration = Duration::from_millis(500);
+
+/// What ends a session without a reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Broken {
+    #[error("the server did not answer in time")]
+    TimedOut,
+    #[error("the connection was lost")]
+    Lost,
+    #[error("the server spoke out of turn")]
+    Unasked,
+    #[error(transparent)]
+    NotAReply(#[from] NotAReply),
+}
+
+impl Broken {
+    pub(crate) fn at(self, stage: Stage) -> Failure {
+        let code = match self {
+            Self::TimedOut => FailureCode::TimedOut,
+            Self::Lost => FailureCode::ConnectionLost,
+            Self::Unasked | Self::NotAReply(_) => FailureCode::ProtocolError,
+        };
+        Failure::new(stage, code)
+    }
+}
+
+impl From<io::Error> for Broken {
+    fn from(_: io::Error) -> Self {
+        Self::Lost
+    }
+}
+
+trait Io: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Io for T {}
+
+#[derive(Debug)]
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+    Closed,
+}
+
+/// The connection and the replies that came over it.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    stream: Stream,
+    replies: ReplyReader,
+}
+
+impl Wire {
+    pub(crate) fn plain(stream: TcpStream) -> Self {
+        Self::over(Stream::Plain(stream))
+    }
+
+    pub(crate) fn tls(stream: TlsStream<TcpStream>) -> Self {
+        Self::over(Stream::Tls(Box::new(stream)))
+    }
+
+    fn over(stream: Stream) -> Self {
+        Self {
+            stream,
+            replies: ReplyReader::default(),
+        }
+    }
+
+    fn io(&mut self) -> Result<&mut dyn Io, Broken> {
+        match &mut self.stream {
+            Stream::Plain(stream) => Ok(stream),
+            Stream::Tls(stream) => Ok(stream.as_mut()),
+            Stream::Closed => Err(Broken::Lost),
+        }
+    }
+
+    pub(crate) fn is_encrypted(&self) -> bool {
+        matches!(self.stream, Stream::Tls(_))
+    }
+
+    /// The bare connection, for a TLS handshake. Bytes that arrived early don't survive it.
+    pub(crate) fn into_plain(self) -> Option<TcpStream> {
+        match self.stream {
+            Stream::Plain(stream) => Some(stream),
+            Stream::Tls(_) | Stream::Closed => None,
+        }
+    }
+
+    /// Sends one flight. When this fails, the last byte of the flight has not left: neither TCP nor TLS takes part of a
+    /// write and then reports an error for what it took.
+    pub(crate) async fn send(&mut self, flight: &[u8], until: Instant) -> Result<(), Broken> {
+        let io = self.io()?;
+        let sending = async {
+            io.write_all(flight).await?;
+            io.flush().await
+        };
+        timeout_at(until, sending)
+            .await
+            .map_err(|_| Broken::TimedOut)?
+            .map_err(Broken::from)
+    }
+
+    /// The next reply.
+    pub(crate) async fn reply(&mut self, until: Instant) -> Result<Lines, Broken> {
+        timeout_at(until, self.next_reply())
+            .await
+            .map_err(|_| Broken::TimedOut)?
+    }
+
+    async fn next_reply(&mut self) -> Result<Lines, Broken> {
+        loop {
+            if let Some(lines) = self.replies.next()? {
+                return Ok(lines);
+            }
+            let mut bytes = [0; 4096];
+            match self.io()?.read(&mut bytes).await? {
+                0 => return Err(Broken::Lost),
+                read => self.replies.push(&bytes[..read]),
+            }
+        }
+    }
+
+    /// What came in and was not understood.
+    pub(crate) fn unread(&self) -> &[u8] {
+        self.replies.unread()
+    }
+
+    /// Whether the server has nothing to say and is still there, as far as is known without waiting. What it does say
+    /// unasked is kept, so the answer stays no.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        self.replies.is_empty() && {
+            let mut context = Context::from_waker(Waker::noop());
+            self.poll_quiet(&mut context)
+        }
+    }
+
+    fn poll_quiet(&mut self, context: &mut Context<'_>) -> bool {
+        let mut bytes = [0; 64];
+        let mut buffer = ReadBuf::new(&mut bytes);
+        let Ok(io) = self.io() else {
+            return false;
+        };
+        match Pin::new(io).poll_read(context, &mut buffer) {
+            Poll::Pending => true,
+            Poll::Ready(_) => {
+                self.replies.push(buffer.filled());
+                // An end of stream leaves no byte behind to remember it by.
+                if buffer.filled().is_empty() {
+                    self.close();
+                }
+                false
+            }
+        }
+    }
+
+    /// As [`Self::is_quiet`], after the runtime had a chance to see what arrived in the meantime.
+    pub(crate) async fn is_quiet_now(&mut self) -> bool {
+        if !self.replies.is_empty() || !poll_fn(|cx| Poll::Ready(self.poll_quiet(cx))).await {
+            return false;
+        }
+        tokio::task::yield_now().await;
+        poll_fn(|cx| Poll::Ready(self.poll_quiet(cx))).await
+    }
+
+    /// Closes the connection at once, without a word.
+    pub(crate) fn close(&mut self) {
+        self.stream = Stream::Closed;
+    }
+
+    /// Sends the last flight and closes, without waiting for an answer.
+    pub(crate) async fn say_goodbye(&mut self, flight: &[u8]) {
+        if let Ok(io) = self.io() {
+            let _ = timeout(GOODBYE, async {
+                io.write_all(flight).await?;
+                io.shutdown().await
+            })
+            .await;
+        }
+        self.close();
+    }
+}

@@ -1,0 +1,10 @@
+//! The SMTP session against servers that are slow, strict, broken or hostile.
+
+mod auth;
+mod dial;
+mod greeting;
+mod round_trips;
+mod support;
+mod tls;
+mod transaction;
+mod verdicts;

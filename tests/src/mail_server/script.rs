@@ -1,0 +1,203 @@
+//! What the fake mail server does: well-behaved unless a test says otherwise.
+
+use std::time::Duration;
+
+use shared::model::encryption::Encryption;
+
+use super::authority::Certificate;
+
+/// One thing that a server does in answer to a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Sends these bytes.
+    Say(Vec<u8>),
+    /// Sends these bytes one by one.
+    Drip(Vec<u8>, Duration),
+    /// Sends these bytes again and again, until the client hangs up.
+    Endless(&'static [u8]),
+    /// Says nothing until the client hangs up.
+    Silence,
+    /// Hangs up.
+    Close,
+}
+
+/// What a server does in answer to a command, step by step.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answer(pub(super) Vec<Step>);
+
+impl Answer {
+    /// These lines, separated by `\n`.
+    #[must_use]
+    pub fn lines(text: &str) -> Self {
+        let bytes = text
+            .split('\n')
+            .flat_map(|line| [line, "\r\n"])
+            .collect::<String>();
+        Self(vec![Step::Say(bytes.into_bytes())])
+    }
+
+    /// Exactly these bytes.
+    #[must_use]
+    pub fn raw(bytes: &[u8]) -> Self {
+        Self(vec![Step::Say(bytes.to_vec())])
+    }
+
+    /// This line, a byte at a time.
+    #[must_use]
+    pub fn drip(line: &str, every: Duration) -> Self {
+        Self(vec![Step::Drip(format!("{line}\r\n").into_bytes(), every)])
+    }
+
+    /// These bytes without end.
+    #[must_use]
+    pub fn endless(bytes: &'static [u8]) -> Self {
+        Self(vec![Step::Endless(bytes)])
+    }
+
+    /// Nothing at all.
+    #[must_use]
+    pub fn silence() -> Self {
+        Self(vec![Step::Silence])
+    }
+
+    /// The end of the connection.
+    #[must_use]
+    pub fn close() -> Self {
+        Self(vec![Step::Close])
+    }
+
+    /// Hangs up after that.
+    #[must_use]
+    pub fn then_close(mut self) -> Self {
+        self.0.push(Step::Close);
+        self
+    }
+
+    /// The first thing said, for the code in it.
+    pub(super) fn first(&self) -> String {
+        match self.0.first() {
+            Some(Step::Say(bytes) | Step::Drip(bytes, _)) => {
+                String::from_utf8_lossy(bytes).trim_end().to_owned()
+            }
+            _ => String::new(),
+        }
+    }
+}
+
+impl From<&str> for Answer {
+    fn from(text: &str) -> Self {
+        Self::lines(text)
+    }
+}
+
+/// A server's part in the play.
+#[derive(Debug, Clone)]
+pub struct Script {
+    pub(super) greeting: Answer,
+    pub(super) extensions: Vec<String>,
+    pub(super) rules: Vec<(String, Answer)>,
+    pub(super) encryption: Encryption,
+    pub(super) certificate: Certificate,
+    pub(super) hang_up_in_body: Option<(usize, Answer)>,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Script {
+    /// A well-behaved server without encryption: everything is accepted, PIPELINING and its usual companions are offered.
+    #[must_use]
+    pub fn new() -> Self {
+        let extensions = [
+            "PIPELINING",
+            "SIZE 10000000",
+            "8BITMIME",
+            "SMTPUTF8",
+            "ENHANCEDSTATUSCODES",
+            "AUTH PLAIN LOGIN",
+        ];
+        Self {
+            greeting: Answer::lines("220 mail.example.test ESMTP"),
+            extensions: extensions.map(str::to_owned).to_vec(),
+            rules: Vec::new(),
+            encryption: Encryption::None,
+            certificate: Certificate::Good,
+            hang_up_in_body: None,
+        }
+    }
+
+    /// TLS from the first byte.
+    #[must_use]
+    pub fn implicit_tls(mut self) -> Self {
+        self.encryption = Encryption::ImplicitTls;
+        self
+    }
+
+    /// STARTTLS, offered until it is used.
+    #[must_use]
+    pub fn starttls(mut self) -> Self {
+        self.encryption = Encryption::Starttls;
+        self
+    }
+
+    /// What the server shows for itself.
+    #[must_use]
+    pub fn certificate(mut self, certificate: Certificate) -> Self {
+        self.certificate = certificate;
+        self
+    }
+
+    /// Greets like this.
+    #[must_use]
+    pub fn greeting(mut self, answer: impl Into<Answer>) -> Self {
+        self.greeting = answer.into();
+        self
+    }
+
+    /// Offers this too.
+    #[must_use]
+    pub fn offering(mut self, extension: &str) -> Self {
+        self.extensions.push(extension.to_owned());
+        self
+    }
+
+    /// Does not offer what starts with this.
+    #[must_use]
+    pub fn without(mut self, keyword: &str) -> Self {
+        self.extensions.retain(|line| !line.starts_with(keyword));
+        self
+    }
+
+    /// Answers each command that starts with `command` like this; `"."` is the final dot, `"PASSWORD"` the last line of AUTH
+    /// LOGIN. The first rule that fits is taken.
+    #[must_use]
+    pub fn on(mut self, command: &str, answer: impl Into<Answer>) -> Self {
+        self.rules
+            .push((command.to_ascii_uppercase(), answer.into()));
+        self
+    }
+
+    /// Says this and hangs up after this many bytes of a message's body.
+    #[must_use]
+    pub fn hang_up_in_body(mut self, after: usize, last_words: impl Into<Answer>) -> Self {
+        self.hang_up_in_body = Some((after, last_words.into()));
+        self
+    }
+
+    pub(super) fn rule(&self, command: &str) -> Option<Answer> {
+        let command = command.to_ascii_uppercase();
+        self.rules
+            .iter()
+            .find(|(prefix, _)| {
+                if prefix == "." {
+                    command == "."
+                } else {
+                    command.starts_with(prefix.as_str())
+                }
+            })
+            .map(|(_, answer)| answer.clone())
+    }
+}
