@@ -1,5 +1,7 @@
 //! One dialogue with a client (RFC 5321).
 
+mod authenticate;
+
 use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
@@ -17,8 +19,6 @@ use super::{MAX_MESSAGE, MAX_RECIPIENTS};
 const GREETING: Reply = "220 localhost ESMTP Mittente inbox";
 const OK: Reply = "250 2.0.0 OK";
 const OUT_OF_SEQUENCE: Reply = "503 5.5.1 Bad sequence of commands";
-const NOT_A_RESPONSE: Reply = "501 5.5.2 The response could not be decoded";
-const REJECTED: Reply = "535 5.7.8 Authentication credentials invalid";
 /// How many commands may be refused, logins apart, and how many logins.
 const MAX_ERRORS: u32 = 20;
 const MAX_REJECTIONS: u32 = 3;
@@ -267,61 +267,5 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Dialogue<'a, S> {
             }
         }
         Ok(Next::Command)
-    }
-
-    async fn authenticate(&mut self, mechanism: &str, initial: Option<&str>) -> io::Result<()> {
-        if !self.encrypted {
-            return self
-                .reply("538 5.7.11 Encryption required for requested authentication mechanism")
-                .await;
-        }
-        if !self.greeted || self.authenticated || self.transaction.is_some() {
-            return self.reply(OUT_OF_SEQUENCE).await;
-        }
-        let login = match mechanism {
-            "PLAIN" => {
-                let response = match initial {
-                    Some(initial) => Some(initial.to_owned()),
-                    None => self.challenge("334 ").await?,
-                };
-                response.and_then(|response| Login::from_plain(&response))
-            }
-            "LOGIN" => {
-                let username = match initial {
-                    Some(initial) => Some(initial.to_owned()),
-                    None => self.challenge("334 VXNlcm5hbWU6").await?,
-                };
-                let Some(username) = username else {
-                    return self.reply(NOT_A_RESPONSE).await;
-                };
-                let password = self.challenge("334 UGFzc3dvcmQ6").await?;
-                password.and_then(|password| Login::from_login(&username, &password))
-            }
-            _ => {
-                return self
-                    .reply("504 5.5.4 Unrecognized authentication type")
-                    .await;
-            }
-        };
-        let Some(login) = login else {
-            return self.reply(NOT_A_RESPONSE).await;
-        };
-        let demanded = self.session.login.as_deref();
-        if demanded.is_some_and(|demanded| *demanded != login) {
-            self.rejections += 1;
-            return self.reply(REJECTED).await;
-        }
-        self.authenticated = true;
-        self.reply("235 2.7.0 Authentication successful").await
-    }
-
-    /// The client's answer; `None` when it is no answer, `*` (cancelled) among them.
-    async fn challenge(&mut self, challenge: &str) -> io::Result<Option<String>> {
-        self.reply(challenge).await?;
-        Ok(match self.wire.line().await? {
-            Line::Whole(line) => String::from_utf8(line).ok(),
-            Line::End => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Line::TooLong | Line::BareLineFeed => None,
-        })
     }
 }

@@ -1,7 +1,9 @@
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::settle::failures;
 use super::*;
+use crate::embedded::MAX_RECEIVES;
 
 /// A batch that a test has in hand, and its answer.
 type Batch = (Vec<(String, String)>, tokio::sync::oneshot::Sender<Value>);
@@ -193,20 +195,16 @@ fn an_answer_that_names_no_entry_of_the_batch_fails_all_of_it() {
         record: Value::Null,
     }];
     let answer = |ids: &[&str]| {
-        let failures: Vec<_> = ids
+        let failed: Vec<_> = ids
             .iter()
             .map(|id| json!({ "itemIdentifier": id }))
             .collect();
-        failures_of(&batch, &json!({ "batchItemFailures": failures }))
+        failures(&batch, &json!({ "batchItemFailures": failed }))
     };
     assert_eq!(answer(&[]), Some(vec![]));
     assert_eq!(answer(&["m1"]), Some(vec!["m1".to_owned()]));
     assert_eq!(answer(&["m1", "m2"]), None);
     assert_eq!(answer(&[""]), None);
-    assert_eq!(failures_of(&batch, &Value::Null), Some(vec![]));
-    assert_eq!(failures_of(&batch, &json!({"batchItemFailures": 1})), None);
-}
-
-fn failures_of(batch: &[Entry], answer: &Value) -> Option<Vec<String>> {
-    failures(batch, answer)
+    assert_eq!(failures(&batch, &Value::Null), Some(vec![]));
+    assert_eq!(failures(&batch, &json!({"batchItemFailures": 1})), None);
 }

@@ -1,0 +1,137 @@
+//! The tables, the bucket and the queues, as the functions expect to find them.
+
+use aws_sdk_dynamodb::operation::create_table::CreateTableError;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType,
+};
+use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
+use aws_sdk_sqs::types::QueueAttributeName;
+
+use super::{
+    CONTENT_BUCKET, DEAD_LETTER_QUEUE, DUE_INDEX, Embedded, EmbeddedError, MAX_RECEIVES, QUEUE,
+    REGION, service,
+};
+
+impl Embedded {
+    pub(super) async fn create_table(
+        &self,
+        name: &str,
+        with_range: bool,
+    ) -> Result<(), EmbeddedError> {
+        let failed = service("DynamoDB");
+        let build = service("DynamoDB");
+        let attribute = |name: &str| {
+            AttributeDefinition::builder()
+                .attribute_name(name)
+                .attribute_type(ScalarAttributeType::S)
+                .build()
+                .map_err(&build)
+        };
+        let key = |name: &str, kind: KeyType| {
+            KeySchemaElement::builder()
+                .attribute_name(name)
+                .key_type(kind)
+                .build()
+                .map_err(&build)
+        };
+        let due = GlobalSecondaryIndex::builder()
+            .index_name(DUE_INDEX)
+            .key_schema(key("due_shard", KeyType::Hash)?)
+            .key_schema(key("due_at", KeyType::Range)?)
+            .projection(
+                Projection::builder()
+                    .projection_type(ProjectionType::KeysOnly)
+                    .build(),
+            )
+            .build()
+            .map_err(&build)?;
+        let mut request = self
+            .dynamodb
+            .create_table()
+            .table_name(name)
+            .billing_mode(BillingMode::PayPerRequest)
+            .attribute_definitions(attribute("pk")?)
+            .attribute_definitions(attribute("due_shard")?)
+            .attribute_definitions(attribute("due_at")?)
+            .key_schema(key("pk", KeyType::Hash)?)
+            .global_secondary_indexes(due);
+        if with_range {
+            request = request
+                .attribute_definitions(attribute("sk")?)
+                .key_schema(key("sk", KeyType::Range)?);
+        }
+        match request.send().await {
+            Err(error)
+                if !error
+                    .as_service_error()
+                    .is_some_and(CreateTableError::is_resource_in_use_exception) =>
+            {
+                Err(failed(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) async fn create_bucket(&self) -> Result<(), EmbeddedError> {
+        let here = CreateBucketConfiguration::builder()
+            .location_constraint(BucketLocationConstraint::from(REGION))
+            .build();
+        let created = self
+            .s3
+            .create_bucket()
+            .bucket(CONTENT_BUCKET)
+            .create_bucket_configuration(here)
+            .send()
+            .await;
+        match created {
+            Err(error)
+                if !error.as_service_error().is_some_and(|error| {
+                    error.is_bucket_already_owned_by_you() || error.is_bucket_already_exists()
+                }) =>
+            {
+                Err(service("S3")(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) async fn with_queues(mut self) -> Result<Self, EmbeddedError> {
+        let failed = service("SQS");
+        let url = |url: Option<String>| url.ok_or_else(|| service("SQS")("a queue has no URL"));
+        let created = self
+            .queue
+            .create_queue()
+            .queue_name(DEAD_LETTER_QUEUE)
+            .attributes(QueueAttributeName::FifoQueue, "true")
+            .send()
+            .await
+            .map_err(&failed)?;
+        self.dead_letter_url = url(created.queue_url)?;
+        let attributes = self
+            .queue
+            .get_queue_attributes()
+            .queue_url(&self.dead_letter_url)
+            .attribute_names(QueueAttributeName::QueueArn)
+            .send()
+            .await
+            .map_err(service("SQS"))?;
+        let arn = attributes
+            .attributes()
+            .and_then(|attributes| attributes.get(&QueueAttributeName::QueueArn))
+            .ok_or_else(|| service("SQS")("a queue has no ARN"))?;
+        let redrive =
+            serde_json::json!({"deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVES});
+        let created = self
+            .queue
+            .create_queue()
+            .queue_name(QUEUE)
+            .attributes(QueueAttributeName::FifoQueue, "true")
+            .attributes(QueueAttributeName::RedrivePolicy, redrive.to_string())
+            .send()
+            .await
+            .map_err(&failed)?;
+        self.queue_url = url(created.queue_url)?;
+        Ok(self)
+    }
+}
