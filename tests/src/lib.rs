@@ -1,3 +1,4 @@
 //! What the tests that cross functions share.
 
 pub mod mail_server;
+pub mod world;

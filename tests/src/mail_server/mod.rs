@@ -39,6 +39,28 @@ pub const HOST: &str = "mail.example.test";
 /// After this long, what a test waits for will not happen any more.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// A dialer that may reach every server of the tests and trusts their authority, with deadlines that a test never meets unless it
+/// waits for them.
+///
+/// # Panics
+/// Never: all its parts are known to be good.
+#[must_use]
+pub fn dialer() -> Dialer {
+    let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    Dialer {
+        policy: DialPolicy::default().allowing("127.0.0.0/8".parse().expect("a network"), None),
+        resolver: Resolver::Fixed(HashMap::from([(HOST.to_owned(), vec![here])])),
+        ipv6: false,
+        tls: Tls::new(&[root()]).expect("an authority"),
+        ehlo_name: Host::parse("client.example.test").expect("a host"),
+        deadlines: Deadlines {
+            connect: PATIENCE,
+            reply: PATIENCE,
+            final_reply: PATIENCE,
+        },
+    }
+}
+
 /// The server. It stops when it is dropped.
 #[derive(Debug)]
 pub struct MailServer {
@@ -132,25 +154,10 @@ impl MailServer {
         }
     }
 
-    /// A dialer that may reach it and trusts its authority, with deadlines that a test never meets unless it waits for them.
-    ///
-    /// # Panics
-    /// Never: all its parts are known to be good.
+    /// [`dialer`], as it reads best in a test.
     #[must_use]
     pub fn dialer(&self) -> Dialer {
-        let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        Dialer {
-            policy: DialPolicy::default().allowing("127.0.0.0/8".parse().expect("a network"), None),
-            resolver: Resolver::Fixed(HashMap::from([(HOST.to_owned(), vec![here])])),
-            ipv6: false,
-            tls: Tls::new(&[root()]).expect("an authority"),
-            ehlo_name: Host::parse("client.example.test").expect("a host"),
-            deadlines: Deadlines {
-                connect: PATIENCE,
-                reply: PATIENCE,
-                final_reply: PATIENCE,
-            },
-        }
+        dialer()
     }
 
     /// Waits until the ledger shows this.

@@ -1,0 +1,4 @@
+//! The API through its routers, with all functions and their storage behind it.
+
+mod openapi;
+mod smoke;
