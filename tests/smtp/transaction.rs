@@ -213,7 +213,9 @@ async fn the_fence_runs_while_the_354_is_awaited_and_is_complete_before_the_body
         let mut session = opened(&server).await;
         let order = Mutex::new(Vec::new());
         let fence = async {
-            // Only a fence that runs beside the dialogue comes past this.
+            // Begun as soon as the commands have left: the server has not seen them yet.
+            let before = server.until(|_| true).await;
+            assert!(!before.sessions[0].said("354"));
             let ledger = server.until(|ledger| ledger.sessions[0].said("354")).await;
             for _ in 0..100 {
                 tokio::task::yield_now().await;
@@ -259,6 +261,14 @@ async fn when_the_fence_fails_and_the_message_was_refused_the_session_lives_on()
         .await;
     assert_eq!(sent.expect_err("the fence's error"), "fenced off");
     assert!(session.is_reusable().await);
+}
+
+#[tokio::test]
+async fn chunking_is_not_used_where_it_is_offered() {
+    let (sent, server) = send(Script::new().offering("CHUNKING"), &THREE).await;
+    assert!(matches!(sent.verdict, Verdict::Accepted(_)));
+    let seen = server.session().await;
+    assert!(seen.saw("DATA") && !seen.saw("BDAT"));
 }
 
 #[tokio::test]
