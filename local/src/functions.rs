@@ -95,7 +95,6 @@ impl Functions {
     }
 
     /// The whole API. Each request needs its caller, a `Result<Caller, Problem>`, in its extensions.
-    #[must_use]
     pub fn routes(&self) -> Router {
         let routes = connections::routes(Arc::clone(&self.connections))
             .merge(verify::routes(Arc::clone(&self.verify)))

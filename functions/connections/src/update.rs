@@ -85,7 +85,7 @@ pub(crate) async fn update_connection(
             change.write_role().await?
         };
         match ended {
-            Written::Done(connection) => return Ok(answer(connection, default)),
+            Written::Done(connection) => return Ok(answer(*connection, default)),
             Written::NameTaken => return Err(name_taken()),
             Written::Outrun if headers.contains_key(header::IF_MATCH) => return Err(stale()),
             Written::Outrun => attempts.another("update a connection").await?,
@@ -142,7 +142,7 @@ enum Write {
 }
 
 enum Written {
-    Done(Connection),
+    Done(Box<Connection>),
     NameTaken,
     /// Something changed since the connection was read.
     Outrun,
@@ -223,7 +223,7 @@ impl Change<'_> {
             Role::Take | Role::GiveUp => self.switch(transaction),
         };
         match transaction.write().await? {
-            Ended::Written => Ok(Written::Done(connection)),
+            Ended::Written => Ok(Written::Done(Box::new(connection))),
             Ended::Refused(refused) if refused.iter().all(|(write, _)| *write == Write::Name) => {
                 Ok(Written::NameTaken)
             }
@@ -242,7 +242,7 @@ impl Change<'_> {
             unchanged,
         );
         match self.switch(transaction).write().await? {
-            Ended::Written => Ok(Written::Done(self.stored)),
+            Ended::Written => Ok(Written::Done(Box::new(self.stored))),
             Ended::Refused(_) | Ended::Conflict => Ok(Written::Outrun),
         }
     }

@@ -11,7 +11,7 @@ use shared::smtp::{
 type Known = (EmailAddress, RecipientStatus, Option<Reply>);
 
 /// The result of a transaction. When and how long is filled in by the caller.
-pub(crate) fn result(envelope: &Envelope, transaction: Transaction) -> AttemptResult {
+pub(crate) fn result(envelope: &Envelope, transaction: &Transaction) -> AttemptResult {
     let (outcome, reply, reason) = match &transaction.verdict {
         Verdict::Accepted(reply) => (Outcome::Accepted, Some(reply.clone()), None),
         Verdict::Transient(reply) => (Outcome::Transient, Some(reply.clone()), None),
@@ -67,25 +67,20 @@ pub(crate) fn result(envelope: &Envelope, transaction: Transaction) -> AttemptRe
 fn recipient(to: &EmailAddress, outcome: &RecipientOutcome, verdict: &Verdict) -> Option<Known> {
     let known = |status, reply: Option<&Reply>| Some((to.clone(), status, reply.cloned()));
     match (outcome, verdict) {
-        (RecipientOutcome::Permanent(reply), _) => known(RecipientStatus::Refused, Some(reply)),
+        (RecipientOutcome::Permanent(reply), _)
+        // A server takes a recipient for good only with the message.
+        | (RecipientOutcome::Accepted(_) | RecipientOutcome::Open, Verdict::Permanent(reply)) => {
+            known(RecipientStatus::Refused, Some(reply))
+        }
         (RecipientOutcome::NeedsSmtputf8, _) | (_, Verdict::Impossible(_)) => {
             known(RecipientStatus::Refused, None)
         }
-        (RecipientOutcome::Transient(reply) | RecipientOutcome::Postponed(reply), _) => {
+        (RecipientOutcome::Transient(reply) | RecipientOutcome::Postponed(reply), _)
+        | (RecipientOutcome::Accepted(_), Verdict::Transient(reply)) => {
             known(RecipientStatus::Open, Some(reply))
         }
-        // A server takes a recipient for good only with the message.
         (RecipientOutcome::Accepted(reply), Verdict::Accepted(_)) => {
             known(RecipientStatus::Accepted, Some(reply))
-        }
-        (RecipientOutcome::Accepted(_), Verdict::Permanent(reply)) => {
-            known(RecipientStatus::Refused, Some(reply))
-        }
-        (RecipientOutcome::Accepted(_), Verdict::Transient(reply)) => {
-            known(RecipientStatus::Open, Some(reply))
-        }
-        (RecipientOutcome::Open, Verdict::Permanent(reply)) => {
-            known(RecipientStatus::Refused, Some(reply))
         }
         (RecipientOutcome::Accepted(_) | RecipientOutcome::Open, _) => None,
     }
@@ -169,7 +164,7 @@ mod tests {
         let envelope = to(recipients.len());
         let result = result(
             &envelope,
-            Transaction {
+            &Transaction {
                 recipients,
                 verdict,
                 reusable: true,
@@ -233,7 +228,7 @@ mod tests {
         let envelope = to(2);
         let first = result(
             &envelope,
-            Transaction {
+            &Transaction {
                 recipients: mixed,
                 verdict: Verdict::Accepted(reply(250)),
                 reusable: true,
@@ -246,7 +241,7 @@ mod tests {
         let accepted = vec![RecipientOutcome::Accepted(reply(250))];
         let second = result(
             &rest,
-            Transaction {
+            &Transaction {
                 recipients: accepted,
                 verdict: Verdict::Accepted(reply(250)),
                 reusable: true,

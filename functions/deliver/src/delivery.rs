@@ -19,7 +19,7 @@ use crate::{State, attempt, mime};
 /// How long a claim outlives the invocation that made it: the clocks of two machines are never this far apart.
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
 /// How long a message waits for a sender before it is looked at again.
-const PARKED_FOR: Duration = Duration::from_secs(5 * 60);
+const PARKED_FOR: Duration = Duration::from_mins(5);
 
 /// Carries out what an entry of the queue asks for, if it still is to be done.
 ///
@@ -188,13 +188,13 @@ async fn transact(
             from: connection.settings.sender_email.clone(),
             to: open,
         };
-        let fence = async {
+        let fence = Box::pin(async {
             match state.messages.intend(claim).await {
                 Ok(true) => Ok(()),
                 Ok(false) => Err(None),
                 Err(error) => Err(Some(error)),
             }
-        };
+        });
         let transaction = match session.send(&envelope, body, fence).await {
             Ok(transaction) => transaction,
             Err(Some(error)) => return Err(error),
@@ -216,7 +216,7 @@ async fn transact(
             .collect();
         whole = Some(attempt::combine(
             whole,
-            attempt::result(&envelope, transaction),
+            attempt::result(&envelope, &transaction),
         ));
         if open.is_empty() {
             return Ok(whole);

@@ -33,14 +33,14 @@ pub(crate) async fn verify_connection(
 ) -> Result<Json<Report>, Problem> {
     let missing = || Problem::not_found("there is no connection with this id");
     let id = path.parse().map_err(|_| missing())?;
-    let patch = if body.is_empty() {
+    let input = if body.is_empty() {
         ConnectionInput::default()
     } else {
         body.read()?
     };
     let found = state.connections.find(&caller.tenant, id).await?;
     let (stored, _) = found.ok_or_else(missing)?;
-    let accepted = patch.patch(&stored, &state.dialer.policy)?;
+    let accepted = input.patch(&stored, &state.dialer.policy)?;
     let as_saved =
         accepted.settings == stored.settings && accepted.password == PasswordChange::Keep;
     let password = match (accepted.password, &stored.secret) {
