@@ -11,7 +11,8 @@ use shared::aws::queue::DeliveryQueue;
 use shared::aws::secrets::{SecretReader, SecretWriter};
 use shared::clock::Clock;
 use shared::smtp::Dialer;
-use utoipa::openapi::OpenApi;
+use utoipa::openapi::schema::AdditionalProperties;
+use utoipa::openapi::{OpenApi, RefOr, Schema};
 
 use crate::embedded::{CONNECTIONS_TABLE, CONTENT_BUCKET, Embedded, MESSAGES_TABLE};
 
@@ -120,6 +121,7 @@ pub fn openapi() -> OpenApi {
             (name = "connections", description = "A tenant's own mail servers"),
             (name = "verification", description = "Proof that a connection works, or what is wrong with it"),
             (name = "messages", description = "Mail, and who sends it"),
+            (name = "description", description = "This document"),
         ),
         security(("jwt" = [])),
         modifiers(&Jwt),
@@ -143,5 +145,18 @@ pub fn openapi() -> OpenApi {
     whole.merge(connections::operations().into_openapi());
     whole.merge(verify::operations().into_openapi());
     whole.merge(submit::operations().into_openapi());
+    refuse_unknown_fields(&mut whole);
     whole
+}
+
+/// What the doors do with a field they don't know.
+fn refuse_unknown_fields(openapi: &mut OpenApi) {
+    let schemas = openapi.components.iter_mut().flat_map(|c| &mut c.schemas);
+    for (name, schema) in schemas {
+        if let RefOr::T(Schema::Object(object)) = schema
+            && name.ends_with("Input")
+        {
+            object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+        }
+    }
 }

@@ -18,7 +18,7 @@ use shared::aws::transaction::{Condition, Ended, Transaction};
 use shared::model::connection::{Connection, ConnectionResource, Health, Verification};
 use shared::model::ids::ConnectionId;
 use shared::model::password::Password;
-use shared::model::settings::{ConnectionInput, PasswordChange};
+use shared::model::settings::{ConnectionInput, NewConnection, PasswordChange};
 use shared::model::timestamp::Timestamp;
 use shared::web::body::JsonBody;
 use shared::web::caller::Caller;
@@ -34,7 +34,7 @@ use crate::resource::{etag, name_taken};
 /// `name`, `sender_email`, `host` and `encryption` are required. With `Idempotency-Key` a repeated request gets the first one's
 /// answer for 24 hours; the password is left out of the comparison.
 #[utoipa::path(
-    post, path = "/v1/connections", tag = "connections", request_body = ConnectionInput,
+    post, path = "/v1/connections", tag = "connections", request_body = NewConnection,
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 characters, remembered for 24 hours")),
     responses(
         (status = 201, body = ConnectionResource, headers(("ETag" = String), ("Location" = String))),

@@ -18,7 +18,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::get;
 use shared::aws::connections::ConnectionsTable;
 use shared::aws::secrets::SecretWriter;
 use shared::clock::Clock;
@@ -57,13 +56,13 @@ pub fn operations() -> OpenApiRouter<Arc<State>> {
             delete::delete_connection
         ))
         .routes(routes!(egress_ips::list_egress_ips))
+        .routes(routes!(openapi::get_openapi))
 }
 
 /// The routes of this function.
 pub fn routes(state: Arc<State>) -> Router {
     let (routes, _) = operations().split_for_parts();
     routes
-        .route("/v1/openapi.json", get(openapi::get_openapi))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(state)
 }

@@ -29,7 +29,8 @@ use crate::resource::{answer, check_if_match, id, missing, name_taken, stale};
 /// A merge patch (RFC 7396): what is left out stays, `null` removes. A change of host, port, encryption or username needs the
 /// password again. `"default": true` takes the default role from the connection that has it, in one step.
 #[utoipa::path(
-    patch, path = "/v1/connections/{id}", tag = "connections", request_body = ConnectionInput,
+    patch, path = "/v1/connections/{id}", tag = "connections",
+    request_body(content((ConnectionInput = "application/merge-patch+json"), (ConnectionInput = "application/json"))),
     params(
         ("id" = String, Path, description = "The connection"),
         ("If-Match" = Option<String>, Header, description = "The ETag that the change is based on; another one is answered 412"),

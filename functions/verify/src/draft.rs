@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State as Shared;
-use shared::model::settings::{ConnectionInput, PasswordChange};
+use shared::model::settings::{ConnectionInput, NewConnection, PasswordChange};
 use shared::web::body::JsonBody;
 use shared::web::caller::Caller;
 use shared::web::problem::{Problem, ProblemBody};
@@ -16,7 +16,7 @@ use crate::report::{Report, verify};
 ///
 /// Takes what creating a connection takes, and saves nothing. A server that doesn't work is a report too: 200, with `ok` false.
 #[utoipa::path(
-    post, path = "/v1/connections/verify", tag = "verification", request_body = ConnectionInput,
+    post, path = "/v1/connections/verify", tag = "verification", request_body = NewConnection,
     responses(
         (status = 200, body = Report),
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),

@@ -2,7 +2,8 @@
 //! every field error at once.
 
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::openapi::{AllOfBuilder, ObjectBuilder, Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::connection::{Connection, Limits, Settings};
 use super::email::{EmailAddress, Mailbox};
@@ -60,11 +61,11 @@ pub struct ConnectionInput {
     #[serde(default)]
     password: Input<PasswordInput>,
     /// Whether mail may be sent through it. Default true.
-    #[schema(value_type = Option<bool>)]
+    #[schema(value_type = bool, required = false)]
     #[serde(default)]
     active: Input<bool>,
     /// Whether all the tenant's mail is sent through it; only one connection of a tenant has this role. Default false.
-    #[schema(value_type = Option<bool>)]
+    #[schema(value_type = bool, required = false)]
     #[serde(default)]
     default: Input<bool>,
     /// How much may be sent through it. The default is no limit, but for hosts of known providers.
@@ -74,6 +75,31 @@ pub struct ConnectionInput {
     #[serde(flatten)]
     #[schema(ignore)]
     unknown: Unknown,
+}
+
+/// The description of what creating a connection takes: a [`ConnectionInput`] with the fields that have no default.
+#[derive(Debug)]
+pub enum NewConnection {}
+
+impl PartialSchema for NewConnection {
+    fn schema() -> RefOr<Schema> {
+        let given = ["name", "sender_email", "host", "encryption"];
+        let given = given
+            .into_iter()
+            .fold(ObjectBuilder::new(), ObjectBuilder::required);
+        let input = Ref::from_schema_name(ConnectionInput::name());
+        AllOfBuilder::new().item(input).item(given).into()
+    }
+}
+
+impl ToSchema for NewConnection {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((
+            ConnectionInput::name().into_owned(),
+            ConnectionInput::schema(),
+        ));
+        ConnectionInput::schemas(schemas);
+    }
 }
 
 /// Limits as a request gives them.

@@ -128,7 +128,7 @@ pub struct MailboxObject {
     unknown: Unknown,
 }
 
-/// What [`MailboxInput`] looks like in the API's description.
+/// An address, alone or with its display name.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum MailboxSchema {
