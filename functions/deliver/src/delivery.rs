@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared::aws::error::StorageError;
-use shared::aws::messages::{Claim, Record};
+use shared::aws::messages::{Claim, Record, TAKEN_WITHIN};
 use shared::aws::queue::Delivery;
 use shared::clock::random;
 use shared::model::connection::Connection;
@@ -40,7 +40,12 @@ pub(crate) async fn deliver(
         .claim(delivery, owner.clone(), now, lease_until)
         .await?
     {
-        return work(state, claim, now, deadline).await;
+        let worked = work(state, &claim, now, deadline).await;
+        if worked.is_err() {
+            // The entry comes again soon; without this it would find the message taken until the lease runs out.
+            let _ = messages.release(&claim, clock.now() + TAKEN_WITHIN).await;
+        }
+        return worked;
     }
     if let Some(claim) = messages
         .take_over(delivery, owner, now, lease_until)
@@ -56,7 +61,7 @@ pub(crate) async fn deliver(
 
 async fn work(
     state: &State,
-    claim: Claim,
+    claim: &Claim,
     began: Timestamp,
     deadline: Instant,
 ) -> Result<(), StorageError> {
@@ -68,9 +73,9 @@ async fn work(
     let (content, senders) = (content?, senders?);
     // Decided now, not at submission: the default, and what is active, may have changed.
     match senders.decide(record.message.decision.requested.clone()) {
-        Err(reason) => park(state, &claim, reason).await,
+        Err(reason) => park(state, claim, reason).await,
         Ok((decision, connection)) => {
-            let mut claim = claim;
+            let mut claim = claim.clone();
             claim.record.message.decision = decision;
             let result = attempt(state, &claim, connection, &content, began, deadline).await?;
             match result {

@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use serde::{Deserialize, Serialize};
 
@@ -181,14 +183,7 @@ impl MessagesTable {
             .expression_attribute_values(":lease", string(lease_until.to_string()))
             .expression_attribute_values(":shard", due::shard(&delivery.message_id.to_string()))
             .return_values(ReturnValue::AllNew);
-        match request.send().await {
-            Ok(output) => Ok(Some(Claim {
-                record: item::read(output.attributes.unwrap_or_default())?,
-                owner,
-            })),
-            Err(error) if refused(error.as_service_error()) => Ok(None),
-            Err(error) => Err(StorageError::sdk("claim a message", error)),
-        }
+        claimed(request, owner).await
     }
 
     /// Takes over a message whose worker vanished when the body may have left: the attempt is ambiguous. `None` when it isn't so.
@@ -217,13 +212,43 @@ impl MessagesTable {
             .expression_attribute_values(":now", string(now.to_string()))
             .expression_attribute_values(":lease", string(lease_until.to_string()))
             .return_values(ReturnValue::AllNew);
+        claimed(request, owner).await
+    }
+
+    /// Gives a claim up before the body could have left, so that the entry can be worked on again at once. Where that fails too, the
+    /// claim runs out by itself.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn release(&self, claim: &Claim, due: Timestamp) -> Result<(), StorageError> {
+        let Record {
+            tenant, message, ..
+        } = &claim.record;
+        let before = if message.next_attempt_at.is_some() {
+            "retrying"
+        } else {
+            "queued"
+        };
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(message_key(tenant, message.id)))
+            .update_expression(
+                "SET #status = :before, due_at = :due REMOVE #owner, lease_until, phase",
+            )
+            .condition_expression("#owner = :owner AND phase = :phase")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_values(":before", string(before))
+            .expression_attribute_values(":due", string(due.to_string()))
+            .expression_attribute_values(":owner", string(&claim.owner))
+            .expression_attribute_values(":phase", string("before"));
         match request.send().await {
-            Ok(output) => Ok(Some(Claim {
-                record: item::read(output.attributes.unwrap_or_default())?,
-                owner,
-            })),
-            Err(error) if refused(error.as_service_error()) => Ok(None),
-            Err(error) => Err(StorageError::sdk("take over a message", error)),
+            Err(error) if !refused(error.as_service_error()) => {
+                Err(StorageError::sdk("give a claim up", error))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -272,7 +297,7 @@ impl MessagesTable {
             Err(error)
                 if error
                     .as_service_error()
-                    .is_some_and(aws_sdk_dynamodb::operation::put_item::PutItemError::is_conditional_check_failed_exception) =>
+                    .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
             {
                 Ok(false)
             }
@@ -309,6 +334,20 @@ impl MessagesTable {
             Err(error) if refused(error.as_service_error()) => Ok(false),
             Err(error) => Err(StorageError::sdk("count a message as queued", error)),
         }
+    }
+}
+
+async fn claimed(
+    request: UpdateItemFluentBuilder,
+    owner: String,
+) -> Result<Option<Claim>, StorageError> {
+    match request.send().await {
+        Ok(output) => Ok(Some(Claim {
+            record: item::read(output.attributes.unwrap_or_default())?,
+            owner,
+        })),
+        Err(error) if refused(error.as_service_error()) => Ok(None),
+        Err(error) => Err(StorageError::sdk("claim a message", error)),
     }
 }
 
