@@ -3,17 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State as Shared;
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use axum::http::{HeaderMap, StatusCode};
 use shared::aws::connections::{
-    SECRET_GRACE, connection_key, default_key, idempotency_key, name_key, secret_note,
-    secret_note_key, still_noted,
+    connection_key, default_key, idempotency_key, name_key, secret_note, secret_note_key,
+    still_noted,
 };
-use shared::aws::error::StorageError;
-use shared::aws::item::{self, Item, number, string};
+use shared::aws::item::{self, Item, string};
 use shared::aws::transaction::{Condition, Ended, Transaction};
 use shared::model::connection::{Connection, ConnectionResource, Health, Verification};
 use shared::model::ids::ConnectionId;
@@ -22,12 +18,12 @@ use shared::model::settings::{ConnectionInput, NewConnection, PasswordChange};
 use shared::model::timestamp::Timestamp;
 use shared::web::body::JsonBody;
 use shared::web::caller::Caller;
-use shared::web::idempotency::{self, IdempotencyKey, Remembered};
+use shared::web::idempotency::{Answer, IdempotencyKey, Remembered};
 use shared::web::problem::{Problem, ProblemBody, ProblemType};
 
 use crate::State;
 use crate::attempts::Attempts;
-use crate::resource::{etag, name_taken};
+use crate::resource::name_taken;
 
 /// Create a connection
 ///
@@ -47,7 +43,7 @@ pub(crate) async fn create_connection(
     caller: Caller,
     headers: HeaderMap,
     body: JsonBody,
-) -> Result<Response, Problem> {
+) -> Result<Answer, Problem> {
     let key = IdempotencyKey::from_headers(&headers)?;
     let accepted = body.read::<ConnectionInput>()?.create(&state.policy)?;
     let now = state.clock.now();
@@ -106,7 +102,7 @@ struct Request<'a> {
 enum Step<T> {
     Done(T),
     /// An earlier request with the same key did it.
-    Answered(Response),
+    Answered(Answer),
 }
 
 impl Request<'_> {
@@ -143,7 +139,7 @@ impl Request<'_> {
                 transaction = transaction.check(
                     Write::Key,
                     idempotency_key(tenant, key.digest()),
-                    self.unused(),
+                    Remembered::forgotten(self.now),
                 );
             }
             match transaction.write().await? {
@@ -156,11 +152,15 @@ impl Request<'_> {
         Ok(Step::Done(secret))
     }
 
-    async fn save(&self, connection: Connection, default: bool) -> Result<Response, Problem> {
+    async fn save(&self, connection: Connection, default: bool) -> Result<Answer, Problem> {
         let State { connections, .. } = self.state;
         let tenant = &self.caller.tenant;
-        let tag = connection.etag(default);
-        let resource = json!(ConnectionResource::new(connection.clone(), default));
+        let answer = Answer::new(
+            StatusCode::CREATED,
+            format!("/v1/connections/{}", connection.id),
+            Some(connection.etag(default)),
+            &ConnectionResource::new(connection.clone(), default),
+        )?;
         let mut attempts = Attempts::default();
         loop {
             let free = || Condition::new("attribute_not_exists(pk)");
@@ -189,63 +189,31 @@ impl Request<'_> {
                 );
             }
             if let Some(key) = self.key {
+                let key = idempotency_key(tenant, key.digest());
+                let remembered = Remembered::new(&self.fingerprint, &answer, self.now);
                 transaction = transaction.put(
                     Write::Key,
-                    self.remember(key, &resource, &tag)?,
-                    self.unused(),
+                    item::write(key, &remembered)?,
+                    Remembered::forgotten(self.now),
                 );
             }
             match transaction.write().await? {
-                Ended::Written => return Ok(created(resource, &tag)),
+                Ended::Written => return Ok(answer),
                 Ended::Refused(refused) => return self.refusal(refused),
                 Ended::Conflict => attempts.another("create a connection").await?,
             }
         }
     }
 
-    /// A key may be used when nobody used it, or when what it stood for is forgotten.
-    fn unused(&self) -> Condition {
-        Condition::new("attribute_not_exists(pk) OR expires_at <= :now")
-            .with(":now", string(self.now.to_string()))
-    }
-
-    fn remember(
-        &self,
-        key: &IdempotencyKey,
-        resource: &serde_json::Value,
-        tag: &str,
-    ) -> Result<Item, StorageError> {
-        let expires_at = self.now + idempotency::KEPT;
-        let remembered = Remembered {
-            fingerprint: self.fingerprint.clone(),
-            answer: resource.clone(),
-            etag: Some(tag.to_owned()),
-            expires_at,
-        };
-        let mut item = item::write(
-            idempotency_key(&self.caller.tenant, key.digest()),
-            &remembered,
-        )?;
-        item.insert(
-            "expires".to_owned(),
-            number((expires_at + SECRET_GRACE).as_secs()),
-        );
-        Ok(item)
-    }
-
     /// What the failed conditions mean: a known key is answered from memory, before anything else is looked at.
-    fn refusal(&self, refused: Vec<(Write, Option<Item>)>) -> Result<Response, Problem> {
+    fn refusal(&self, refused: Vec<(Write, Option<Item>)>) -> Result<Answer, Problem> {
         let mut refused: HashMap<_, _> = refused
             .into_iter()
             .map(|(write, item)| (write as u8, item))
             .collect();
         if let Some(item) = refused.remove(&(Write::Key as u8)) {
             let remembered: Remembered = item::read(item.unwrap_or_default())?;
-            let remembered = remembered.for_request(&self.fingerprint)?;
-            return Ok(created(
-                remembered.answer,
-                remembered.etag.as_deref().unwrap_or_default(),
-            ));
+            return remembered.answer_to(&self.fingerprint);
         }
         if refused.contains_key(&(Write::Name as u8)) {
             return Err(name_taken());
@@ -262,20 +230,4 @@ impl Request<'_> {
 pub(crate) fn item_with_id(mut key: Item, id: ConnectionId) -> Item {
     key.insert("connection_id".to_owned(), string(id.to_string()));
     key
-}
-
-fn created(resource: serde_json::Value, tag: &str) -> Response {
-    let location = format!(
-        "/v1/connections/{}",
-        resource["id"].as_str().unwrap_or_default()
-    );
-    (
-        StatusCode::CREATED,
-        [
-            (header::ETAG, etag(tag)),
-            (header::LOCATION, etag(&location)),
-        ],
-        Json(resource),
-    )
-        .into_response()
 }

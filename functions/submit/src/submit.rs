@@ -2,13 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State as Shared;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use axum::http::{HeaderMap, StatusCode};
 use shared::aws::error::StorageError;
-use shared::aws::item::{self, Item, number, string};
+use shared::aws::item;
 use shared::aws::messages::{Record, TAKEN_WITHIN, idempotency_key};
 use shared::aws::transaction::{Condition, Ended, Transaction};
 use shared::model::ids::MessageId;
@@ -17,7 +14,7 @@ use shared::model::submission::{MessageInput, Submission};
 use shared::model::timestamp::Timestamp;
 use shared::web::body::JsonBody;
 use shared::web::caller::Caller;
-use shared::web::idempotency::{self, IdempotencyKey, Remembered};
+use shared::web::idempotency::{Answer, IdempotencyKey, Remembered};
 use shared::web::problem::{Problem, ProblemBody, ProblemType};
 
 use crate::State;
@@ -41,7 +38,7 @@ pub(crate) async fn submit_message(
     caller: Caller,
     headers: HeaderMap,
     body: JsonBody,
-) -> Result<Response, Problem> {
+) -> Result<Answer, Problem> {
     let key = IdempotencyKey::from_headers(&headers)?;
     let submission = Submission::try_from(body.read::<MessageInput>()?)?;
     let request = Request {
@@ -74,8 +71,14 @@ pub(crate) async fn submit_message(
         .content
         .put(&caller.tenant, id, &submission.content)
         .await?;
-    if let Some(answer) = request.accept(&record).await? {
-        return Ok(answer);
+    let answer = Answer::new(
+        StatusCode::ACCEPTED,
+        format!("/v1/messages/{id}"),
+        None,
+        &record.message,
+    )?;
+    if let Some(earlier) = request.accept(&record, &answer).await? {
+        return Ok(earlier);
     }
     // The message is accepted. If its entry doesn't reach the queue, the sweeper finds the record when it is due.
     if let Err(error) = state
@@ -85,7 +88,7 @@ pub(crate) async fn submit_message(
     {
         tracing::error!(message_id = %id, cause = error.cause(), "accepted, but not queued: the sweeper will");
     }
-    Ok(accepted(json!(record.message)))
+    Ok(answer)
 }
 
 struct Request<'a> {
@@ -96,7 +99,7 @@ struct Request<'a> {
     now: Timestamp,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 enum Write {
     Message,
     Key,
@@ -104,55 +107,40 @@ enum Write {
 
 impl Request<'_> {
     /// Writes the record, and with it what the idempotency key stands for. An earlier request's answer, if the key has one.
-    async fn accept(&self, record: &Record) -> Result<Option<Response>, Problem> {
+    async fn accept(&self, record: &Record, answer: &Answer) -> Result<Option<Answer>, Problem> {
         let State { messages, .. } = self.state;
         let item = record.to_item(Some(self.now + TAKEN_WITHIN))?;
-        let new = "attribute_not_exists(pk)";
         let Some(key) = self.key else {
-            let put = messages
-                .client
-                .put_item()
-                .table_name(&messages.name)
-                .set_item(Some(item))
-                .condition_expression(new);
-            put.send()
+            let put = messages.client.put_item().table_name(&messages.name);
+            put.set_item(Some(item))
+                .send()
                 .await
                 .map_err(|error| StorageError::sdk("accept a message", error))?;
             return Ok(None);
         };
-        let expires_at = self.now + idempotency::KEPT;
-        let remembered = Remembered {
-            fingerprint: self.fingerprint.clone(),
-            answer: json!(record.message),
-            etag: None,
-            expires_at,
-        };
-        let mut remembered = item::write(
-            idempotency_key(&self.caller.tenant, key.digest()),
-            &remembered,
-        )?;
-        remembered.insert("expires".to_owned(), number(expires_at.as_secs()));
-        let unused = Condition::new("attribute_not_exists(pk) OR expires_at <= :now")
-            .with(":now", string(self.now.to_string()));
+        let remembered = Remembered::new(&self.fingerprint, answer, self.now);
+        let key = idempotency_key(&self.caller.tenant, key.digest());
         let ended = Transaction::new(&messages.client, &messages.name)
-            .put(Write::Message, item, Condition::new(new))
-            .put(Write::Key, remembered, unused)
+            .put(Write::Message, item, Condition::none())
+            .put(
+                Write::Key,
+                item::write(key, &remembered)?,
+                Remembered::forgotten(self.now),
+            )
             .write()
             .await?;
         match ended {
             Ended::Written => Ok(None),
             Ended::Conflict => Err(in_progress()),
             Ended::Refused(refused) => {
-                let known = refused
-                    .into_iter()
-                    .find(|(write, _)| *write == Write::Key)
-                    .and_then(|(_, item)| item);
-                self.answer_from(known.ok_or_else(in_progress)?).map(Some)
+                let known = refused.into_iter().find_map(|(_, item)| item);
+                let known: Remembered = item::read(known.ok_or_else(in_progress)?)?;
+                known.answer_to(&self.fingerprint).map(Some)
             }
         }
     }
 
-    async fn earlier_answer(&self) -> Result<Option<Response>, Problem> {
+    async fn earlier_answer(&self) -> Result<Option<Answer>, Problem> {
         let State { messages, .. } = self.state;
         let Some(key) = self.key else { return Ok(None) };
         let get = messages
@@ -165,12 +153,11 @@ impl Request<'_> {
             .send()
             .await
             .map_err(|error| StorageError::sdk("read an idempotency key", error))?;
-        output.item.map(|item| self.answer_from(item)).transpose()
-    }
-
-    fn answer_from(&self, item: Item) -> Result<Response, Problem> {
-        let remembered: Remembered = item::read(item)?;
-        Ok(accepted(remembered.for_request(&self.fingerprint)?.answer))
+        let known = output.item.map(item::read::<Remembered>).transpose()?;
+        known
+            .filter(|known| !known.is_forgotten(self.now))
+            .map(|known| known.answer_to(&self.fingerprint))
+            .transpose()
     }
 }
 
@@ -179,19 +166,4 @@ fn in_progress() -> Problem {
         ProblemType::InProgress,
         "a request with this Idempotency-Key is being worked on: repeat it in a moment",
     )
-}
-
-fn accepted(message: Value) -> Response {
-    let location = format!(
-        "/v1/messages/{}",
-        message["id"].as_str().unwrap_or_default()
-    );
-    let location = HeaderValue::from_str(&location)
-        .unwrap_or_else(|_| HeaderValue::from_static("/v1/messages"));
-    (
-        StatusCode::ACCEPTED,
-        [(header::LOCATION, location)],
-        Json(message),
-    )
-        .into_response()
 }

@@ -2,21 +2,24 @@
 
 use std::time::Duration;
 
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::problem::{Problem, ProblemType};
+use crate::aws::error::StorageError;
+use crate::aws::item::string;
+use crate::aws::transaction::Condition;
 use crate::model::field::FieldCode;
 use crate::model::timestamp::Timestamp;
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 const MAX_LENGTH: usize = 255;
 /// How long a key is remembered.
-pub const KEPT: Duration = Duration::from_hours(24);
+const KEPT: Duration = Duration::from_hours(24);
 
 /// A key as it is stored: its digest, for its characters are free.
 #[derive(Debug, Clone)]
@@ -50,27 +53,101 @@ impl IdempotencyKey {
     }
 }
 
+/// The answer to a request that makes something, as it is given and, with a key, kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Answer {
+    status: u16,
+    location: String,
+    etag: Option<String>,
+    /// The JSON as it was sent, so that a repeated request gets the same bytes.
+    body: String,
+}
+
+impl Answer {
+    /// An answer with `resource`, which is to be found at `location`.
+    ///
+    /// # Errors
+    /// When the resource can't be written as JSON, which is a fault of ours.
+    pub fn new(
+        status: StatusCode,
+        location: String,
+        etag: Option<String>,
+        resource: &impl Serialize,
+    ) -> Result<Self, StorageError> {
+        let body = serde_json::to_string(resource)
+            .map_err(|error| StorageError::corrupt("write an answer", error))?;
+        Ok(Self {
+            status: status.as_u16(),
+            location,
+            etag,
+            body,
+        })
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::OK);
+        let mut response = (status, self.body).into_response();
+        let etag = self.etag.map(|etag| (header::ETAG, etag));
+        let headers = [
+            (header::CONTENT_TYPE, "application/json".to_owned()),
+            (header::LOCATION, self.location),
+        ];
+        for (name, value) in headers.into_iter().chain(etag) {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        response
+    }
+}
+
 /// What a key stands for: the request it came with and the answer that was given.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Remembered {
     /// The digest of the request's body.
-    pub fingerprint: String,
-    /// The body of the answer.
-    pub answer: Value,
-    /// The `ETag` of the answer, where it had one.
-    pub etag: Option<String>,
+    fingerprint: String,
+    answer: Answer,
     /// Until when, compared in code: DynamoDB's own expiry may come days late.
-    pub expires_at: Timestamp,
+    expires_at: Timestamp,
+    /// The same in seconds since 1970, for DynamoDB's time to live.
+    expires: i64,
 }
 
 impl Remembered {
-    /// This record if it stands for the same request.
+    /// The record of a request that is answered now.
+    #[must_use]
+    pub fn new(fingerprint: &str, answer: &Answer, now: Timestamp) -> Self {
+        let expires_at = now + KEPT;
+        Self {
+            fingerprint: fingerprint.to_owned(),
+            answer: answer.clone(),
+            expires_at,
+            expires: expires_at.as_secs(),
+        }
+    }
+
+    /// Holds while a key may be used: nobody used it, or what it stood for is forgotten.
+    #[must_use]
+    pub fn forgotten(now: Timestamp) -> Condition {
+        Condition::new("attribute_not_exists(pk) OR expires_at <= :now")
+            .with(":now", string(now.to_string()))
+    }
+
+    /// The same, of a record that was read.
+    #[must_use]
+    pub fn is_forgotten(&self, now: Timestamp) -> bool {
+        self.expires_at <= now
+    }
+
+    /// The answer that was given, if the key came with the same request.
     ///
     /// # Errors
-    /// `idempotency_mismatch` when the key was used with another body.
-    pub fn for_request(self, fingerprint: &str) -> Result<Self, Problem> {
+    /// `idempotency_mismatch` when it came with another body.
+    pub fn answer_to(self, fingerprint: &str) -> Result<Answer, Problem> {
         if self.fingerprint == fingerprint {
-            Ok(self)
+            Ok(self.answer)
         } else {
             Err(Problem::new(
                 ProblemType::IdempotencyMismatch,
