@@ -58,7 +58,9 @@ pub(crate) fn render(message: &Message, content: &Content) -> Result<Vec<u8>, Re
         .attachments
         .iter()
         .partition(|file| file.content_id.is_some());
-    let mime = match (body(content, &inline, &boundaries)?, attached.is_empty()) {
+    let body = body(content, &inline, &boundaries)?;
+    let multipart = matches!(body, Node::Multi(_)) || !attached.is_empty();
+    let mime = match (body, attached.is_empty()) {
         (Node::Single(part), true) => builder.singlepart(part)?,
         (Node::Multi(parts), true) => builder.multipart(parts)?,
         (node, false) => {
@@ -68,7 +70,12 @@ pub(crate) fn render(message: &Message, content: &Content) -> Result<Vec<u8>, Re
             })?)?
         }
     };
-    Ok(mime.formatted())
+    let mut bytes = mime.formatted();
+    // lettre ends the last line of a message without parts, also where the text has ended it.
+    if !multipart && bytes.ends_with(b"\r\n\r\n") {
+        bytes.truncate(bytes.len() - 2);
+    }
+    Ok(bytes)
 }
 
 enum Node {
@@ -245,6 +252,19 @@ mod tests {
                 .and_then(|to| to.address()),
             Some("replies@example.com")
         );
+    }
+
+    #[test]
+    fn a_text_gets_no_line_that_it_did_not_have() {
+        for (text, ends) in [
+            ("a", "\r\n\r\na\r\n"),
+            ("a\n", "\r\n\r\na\r\n"),
+            ("a\n\n", "a\r\n\r\n"),
+        ] {
+            let bytes = rendered(json!({"to": ["a@example.com"], "text": text}));
+            let rendered = String::from_utf8(bytes).expect("seven-bit");
+            assert!(rendered.ends_with(ends), "{text:?}: {rendered:?}");
+        }
     }
 
     #[test]
