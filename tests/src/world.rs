@@ -1,5 +1,6 @@
 //! All functions in one process, on embedded AWS services and a clock of the test's own, called through their routers.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use axum::Router;
@@ -225,10 +226,10 @@ impl World {
         for table in ["connections", "messages"] {
             let scan = self.embedded.dynamodb.scan().table_name(table);
             let items = scan.send().await.expect("the table is read").items;
-            dump.push_str(&format!("{items:?}"));
+            let _ = write!(dump, "{items:?}");
         }
         let secrets = self.embedded.secrets.list_secrets().send().await;
-        dump.push_str(&format!("{:?}", secrets.expect("the secrets are listed")));
+        let _ = write!(dump, "{:?}", secrets.expect("the secrets are listed"));
         dump
     }
 }

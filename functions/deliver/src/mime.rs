@@ -305,7 +305,7 @@ mod tests {
         assert!(
             inline
                 .content_disposition()
-                .is_some_and(|disposition| disposition.is_inline())
+                .is_some_and(mail_parser::ContentType::is_inline)
         );
     }
 
