@@ -27,11 +27,11 @@ pub fn guide(running: &Running) -> String {
 To try it, paste this: a connection is created, verified and made the default, and a mail is sent through it.{login}
 
 api=http://{api}
-id=$(curl -s "$api/v1/connections" -H 'content-type: application/json' -d '{{"name": "Demo", "sender_email": "demo@example.com", "host": "localhost", "port": {starttls}, "encryption": "starttls", "username": "demo@example.com", "password": "demo-password"}}' | sed -n 's/.*"id": *"\(conn_[0-9A-Z]*\)".*/\1/p')
-curl -s -X POST "$api/v1/connections/$id/verify"
-curl -s -X PATCH "$api/v1/connections/$id" -H 'content-type: application/merge-patch+json' -d '{{"default": true}}'
-curl -s "$api/v1/messages" -H 'content-type: application/json' -d '{{"to": ["you@example.com"], "subject": "Hello", "text": "It works."}}'
-sleep 2; curl -s "$api/inbox"
+id=$(curl -s "$api/v1/connections" -H 'content-type: application/json' -d '{{"name": "Demo '"$(date +%s)"'", "sender_email": "demo@example.com", "host": "localhost", "port": {starttls}, "encryption": "starttls", "username": "demo@example.com", "password": "demo-password"}}' | sed -n 's/.*"id": *"\(conn_[0-9A-Z]*\)".*/\1/p')
+curl -sw '\n' -X POST "$api/v1/connections/$id/verify"
+curl -sw '\n' -X PATCH "$api/v1/connections/$id" -H 'content-type: application/merge-patch+json' -d '{{"default": true}}'
+curl -sw '\n' "$api/v1/messages" -H 'content-type: application/json' -d '{{"to": ["you@example.com"], "subject": "Hello", "text": "It works."}}'
+sleep 2; curl -sw '\n' "$api/inbox"
 "#
     )
 }

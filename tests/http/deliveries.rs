@@ -280,6 +280,8 @@ async fn a_refused_login_sends_nothing_and_says_why() {
     assert_eq!(message["status"], "retrying");
     assert_eq!(message["attempts"][0]["outcome"], "not_sent");
     assert_eq!(message["attempts"][0]["reason"], "authentication_rejected");
+    // A wrong password must not make the shared addresses look like an attacker's.
+    assert_eq!(message["next_attempt_at"], "2026-01-01T01:00:00.000Z");
     assert!(received(&server).await.is_empty());
 }
 

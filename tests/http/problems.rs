@@ -339,3 +339,22 @@ async fn every_wrong_field_of_a_message_is_told_at_once() {
         ["/connection_id", "/from", "/reply_to", "/y"]
     );
 }
+
+#[tokio::test]
+async fn a_query_parameter_that_an_operation_does_not_have_is_refused() {
+    let world = World::start().await;
+    let tenant = world.tenant("acme");
+    let path = tenant.connection(json!({})).await;
+    for (method, path, body) in [
+        ("PATCH", path.as_str(), "{}"),
+        ("GET", path.as_str(), ""),
+        ("POST", "/v1/sender", "{}"),
+        ("GET", "/v1/egress-ips", ""),
+    ] {
+        let headers = [("content-type", "application/json")];
+        let typo = format!("{path}?default=true");
+        let answer = tenant.send(method, &typo, &headers, body).await;
+        let expected = (422, "validation".to_owned(), vec!["/default".to_owned()]);
+        assert_eq!(answer.problem(), expected, "{method} {path}");
+    }
+}

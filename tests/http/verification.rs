@@ -58,6 +58,14 @@ async fn a_working_draft_passes_every_stage_in_order_and_sends_nothing() {
 }
 
 #[tokio::test]
+async fn a_draft_without_a_body_lacks_its_required_fields() {
+    let world = World::start().await;
+    let refused = world.tenant("acme").send("POST", DRAFT, &[], "").await;
+    let pointers = ["/name", "/sender_email", "/encryption", "/host"];
+    assert_eq!(refused.problem(), problem(422, "validation", &pointers));
+}
+
+#[tokio::test]
 async fn a_server_that_does_not_work_is_a_report_that_names_stage_code_and_field() {
     let world = World::start().await;
     let tenant = world.tenant("acme");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
-use deliver::{Batch, Entry};
+use deliver::{Attributes, Batch, Entry};
 use http_body_util::BodyExt as _;
 use local::Functions;
 use local::embedded::Embedded;
@@ -132,6 +132,7 @@ impl World {
         let records = bodies.into_iter().enumerate().map(|(index, body)| Entry {
             message_id: index.to_string(),
             body,
+            attributes: Attributes::default(),
         });
         let batch = Batch {
             records: records.collect(),
@@ -180,6 +181,7 @@ impl World {
             let records = messages.iter().map(|message| Entry {
                 message_id: message.message_id.clone().unwrap_or_default(),
                 body: message.body.clone().unwrap_or_default(),
+                attributes: Attributes::default(),
             });
             let batch = Batch {
                 records: records.collect(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::State as Shared;
 use axum::http::{HeaderMap, StatusCode};
+use shared::aws::attempts::Attempts;
 use shared::aws::connections::{
     connection_key, default_key, idempotency_key, name_key, secret_note, secret_note_key,
     still_noted,
@@ -20,9 +21,9 @@ use shared::web::body::JsonBody;
 use shared::web::caller::Caller;
 use shared::web::idempotency::{Answer, IdempotencyKey, Remembered};
 use shared::web::problem::{Problem, ProblemBody, ProblemType};
+use shared::web::query::NoParameters;
 
 use crate::State;
-use crate::attempts::Attempts;
 use crate::resource::name_taken;
 
 /// Create a connection
@@ -41,6 +42,7 @@ use crate::resource::name_taken;
 pub(crate) async fn create_connection(
     Shared(state): Shared<Arc<State>>,
     caller: Caller,
+    _: NoParameters,
     headers: HeaderMap,
     body: JsonBody,
 ) -> Result<Answer, Problem> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State as Shared;
 use axum::http::{HeaderMap, StatusCode};
+use shared::aws::attempts::Attempts;
 use shared::aws::connections::{connection_key, default_key, name_key, secret_note};
 use shared::aws::item::number;
 use shared::aws::transaction::{Condition, Ended, Transaction};
@@ -15,7 +16,6 @@ use shared::web::problem::{Problem, ProblemBody, ProblemType};
 use shared::web::query::Parameters;
 
 use crate::State;
-use crate::attempts::Attempts;
 use crate::create::item_with_id;
 use crate::resource::{check_if_match, id, missing};
 use crate::update::{is_the_default, not_the_default};

@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::State as Shared;
 use serde::Serialize;
 use shared::web::caller::Caller;
+use shared::web::query::NoParameters;
 use utoipa::ToSchema;
 
 use crate::State;
@@ -26,6 +27,7 @@ pub(crate) struct EgressIps {
 pub(crate) async fn list_egress_ips(
     Shared(state): Shared<Arc<State>>,
     _: Caller,
+    _: NoParameters,
 ) -> Json<EgressIps> {
     Json(EgressIps {
         ips: state.egress_ips.clone(),

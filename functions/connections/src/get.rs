@@ -8,6 +8,7 @@ use shared::model::connection::ConnectionResource;
 use shared::web::caller::Caller;
 use shared::web::path::PathId;
 use shared::web::problem::{Problem, ProblemBody};
+use shared::web::query::NoParameters;
 
 use crate::State;
 use crate::resource::{answer, id, missing};
@@ -25,6 +26,7 @@ use crate::resource::{answer, id, missing};
 pub(crate) async fn get_connection(
     Shared(state): Shared<Arc<State>>,
     caller: Caller,
+    _: NoParameters,
     PathId(path): PathId,
 ) -> Result<Response, Problem> {
     let (connection, default) = state

@@ -2,7 +2,6 @@
 //!
 //! This function writes passwords and can't read them: its state has a [`SecretWriter`] and nothing else for secrets.
 
-mod attempts;
 mod config;
 mod create;
 mod delete;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State as Shared;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use shared::aws::attempts::Attempts;
 use shared::aws::connections::{
     connection_key, default_key, name_key, secret_note, secret_note_key, still_noted,
 };
@@ -19,9 +20,9 @@ use shared::web::body::JsonBody;
 use shared::web::caller::Caller;
 use shared::web::path::PathId;
 use shared::web::problem::{Problem, ProblemBody, ProblemType};
+use shared::web::query::NoParameters;
 
 use crate::State;
-use crate::attempts::Attempts;
 use crate::create::item_with_id;
 use crate::resource::{answer, check_if_match, id, missing, name_taken};
 
@@ -45,6 +46,7 @@ use crate::resource::{answer, check_if_match, id, missing, name_taken};
 pub(crate) async fn update_connection(
     Shared(state): Shared<Arc<State>>,
     caller: Caller,
+    _: NoParameters,
     PathId(path): PathId,
     headers: HeaderMap,
     body: JsonBody,
@@ -52,6 +54,7 @@ pub(crate) async fn update_connection(
     let id = id(&path)?;
     body.read::<ConnectionInput>()?;
     let mut attempts = Attempts::default();
+    let mut kept = None;
     loop {
         let (stored, is_default) = state
             .connections
@@ -79,6 +82,7 @@ pub(crate) async fn update_connection(
             caller: &caller,
             stored,
             role,
+            kept: &mut kept,
         };
         let ended = if settings_change || password_changes {
             change.write(accepted).await?
@@ -155,11 +159,13 @@ struct Change<'a> {
     caller: &'a Caller,
     stored: Connection,
     role: Role,
+    /// The secret with the new password, once it is created: one is enough for all attempts.
+    kept: &'a mut Option<String>,
 }
 
 impl Change<'_> {
     /// Writes the settings, the role and the password's secret: together or not at all, and only on the version that was read.
-    async fn write(self, accepted: Accepted) -> Result<Written, Problem> {
+    async fn write(mut self, accepted: Accepted) -> Result<Written, Problem> {
         let State {
             connections, clock, ..
         } = self.state;
@@ -260,10 +266,13 @@ impl Change<'_> {
     }
 
     async fn keep_password(
-        &self,
+        &mut self,
         id: ConnectionId,
         password: &Password,
     ) -> Result<String, Problem> {
+        if let Some(name) = &self.kept {
+            return Ok(name.clone());
+        }
         let State {
             connections,
             secrets,
@@ -275,6 +284,7 @@ impl Change<'_> {
             .note_secret(&self.caller.tenant, &name, clock.now())
             .await?;
         secrets.create(&name, password).await?;
+        *self.kept = Some(name.clone());
         Ok(name)
     }
 }

@@ -1,5 +1,7 @@
 //! What a transaction means for the message and its recipients.
 
+use std::time::Duration;
+
 use shared::model::email::EmailAddress;
 use shared::model::message::{Attempt, AttemptResult, Outcome, RecipientStatus};
 use shared::model::reply::Reply;
@@ -60,6 +62,7 @@ pub(crate) fn result(envelope: &Envelope, transaction: &Transaction) -> AttemptR
     AttemptResult {
         attempt,
         recipients,
+        wait: Duration::ZERO,
     }
 }
 
@@ -121,12 +124,17 @@ fn impossible(why: Impossible) -> &'static str {
     }
 }
 
-/// Two transactions of one attempt. What the first achieved counts; an ambiguity in either is one.
+/// Two transactions of one attempt: an ambiguity in either is one, and so is, after it, an acceptance.
 pub(crate) fn combine(first: Option<AttemptResult>, second: AttemptResult) -> AttemptResult {
     let Some(mut whole) = first else {
         return second;
     };
-    if second.attempt.outcome == Outcome::Ambiguous {
+    let counts = |outcome| match outcome {
+        Outcome::Ambiguous => 2,
+        Outcome::Accepted => 1,
+        Outcome::Transient | Outcome::Permanent | Outcome::NotSent => 0,
+    };
+    if counts(second.attempt.outcome) > counts(whole.attempt.outcome) {
         whole.attempt = second.attempt;
     }
     // What the second says of a recipient replaces what the first said of it.
@@ -217,6 +225,25 @@ mod tests {
             statuses(vec![RecipientOutcome::Open], verdict),
             (Outcome::NotSent, vec![])
         );
+    }
+
+    #[test]
+    fn an_acceptance_in_either_transaction_is_the_attempts() {
+        let outcome = |verdict| {
+            let recipients = vec![RecipientOutcome::Accepted(reply(250))];
+            let transaction = Transaction {
+                recipients,
+                verdict,
+                reusable: true,
+            };
+            result(&to(1), &transaction)
+        };
+        let refused = || outcome(Verdict::Permanent(reply(554)));
+        let accepted = || outcome(Verdict::Accepted(reply(250)));
+        for (first, second) in [(refused(), accepted()), (accepted(), refused())] {
+            let whole = combine(Some(first), second);
+            assert_eq!(whole.attempt.outcome, Outcome::Accepted);
+        }
     }
 
     #[test]

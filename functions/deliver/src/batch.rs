@@ -19,6 +19,17 @@ pub struct Entry {
     pub message_id: String,
     /// What it carries.
     pub body: String,
+    /// What SQS knows of it.
+    #[serde(default)]
+    pub attributes: Attributes,
+}
+
+/// What SQS knows of an entry.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Attributes {
+    /// The group in whose order it comes.
+    pub message_group_id: Option<String>,
 }
 
 /// Which entries are to come again.

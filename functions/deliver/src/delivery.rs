@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use shared::aws::attempts::Attempts;
 use shared::aws::error::StorageError;
 use shared::aws::messages::{Claim, Record, TAKEN_WITHIN};
 use shared::aws::queue::Delivery;
 use shared::clock::random;
 use shared::model::connection::Connection;
 use shared::model::message::{Attempt, AttemptResult, Message, Outcome, RecipientStatus};
+use shared::model::retry;
 use shared::model::sender::NoSender;
 use shared::model::submission::Content;
 use shared::model::timestamp::Timestamp;
@@ -18,6 +20,8 @@ use crate::{State, attempt, mime};
 
 /// How long a claim outlives the invocation that made it: the clocks of two machines are never this far apart.
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
+/// What is left of an invocation when the session must be over.
+const TIME_TO_WRITE: Duration = Duration::from_secs(15);
 /// How long a message waits for a sender before it is looked at again.
 const PARKED_FOR: Duration = Duration::from_mins(5);
 
@@ -36,6 +40,8 @@ pub(crate) async fn deliver(
     let now = clock.now();
     let lease_until = now + deadline.saturating_duration_since(Instant::now()) + LEASE_MARGIN;
     let owner = clock.ulid().to_string();
+    // The outcome must be written before the invocation ends.
+    let deadline = deadline.checked_sub(TIME_TO_WRITE).unwrap_or(deadline);
     if let Some(claim) = messages
         .claim(delivery, owner.clone(), now, lease_until)
         .await?
@@ -70,7 +76,13 @@ async fn work(
         state.content.get(&record.tenant, record.message.id),
         state.connections.senders(&record.tenant)
     );
-    let (content, senders) = (content?, senders?);
+    let content = match content {
+        Err(error) if !error.is_transient() => {
+            return conclude(state, claim, broken(&error, began, "content_missing")).await;
+        }
+        content => content?,
+    };
+    let senders = senders?;
     // Decided now, not at submission: the default, and what is active, may have changed.
     match senders.decide(record.message.decision.requested.clone()) {
         Err(reason) => park(state, claim, reason).await,
@@ -104,10 +116,21 @@ async fn conclude(state: &State, claim: &Claim, result: AttemptResult) -> Result
     write(state, claim, &record).await
 }
 
+/// Writes what became of the message. By now it may have left, so the outcome must not be lost to a passing fault: another worker
+/// would send it again. Tried until the claim is about to run out.
 async fn write(state: &State, claim: &Claim, record: &Record) -> Result<(), StorageError> {
     let message = &record.message;
-    if state.messages.conclude(claim, record).await? {
-        tracing::info!(message_id = %message.id, connection_id = %message.decision.effective.connection_id, status = ?message.status, "attempt ended");
+    let mut attempts = Attempts::default();
+    let written = loop {
+        match state.messages.conclude(claim, record).await {
+            Err(error) if error.is_transient() => attempts.another("write an outcome").await?,
+            written => break written?,
+        }
+    };
+    if written {
+        tracing::info!(
+            message_id = %message.id, connection_id = %message.decision.effective.connection_id, status = ?message.status, "attempt ended"
+        );
     } else {
         tracing::warn!(message_id = %message.id, "the claim was lost: another worker has the message");
     }
@@ -136,13 +159,19 @@ async fn attempt(
             )));
         }
     };
-    let credentials = match (&connection.settings.username, &connection.secret) {
-        (Some(username), Some(secret)) => Some(Credentials {
-            username: username.clone(),
-            password: state.secrets.read(secret).await?,
-        }),
-        _ => None,
+    let password = match &connection.secret {
+        Some(secret) => match state.secrets.read(secret).await {
+            Err(error) if !error.is_transient() => {
+                return Ok(Some(broken(&error, began, "password_missing")));
+            }
+            password => Some(password?),
+        },
+        None => None,
     };
+    let username = connection.settings.username.clone();
+    let credentials = username
+        .zip(password)
+        .map(|(username, password)| Credentials { username, password });
     let settings = &connection.settings;
     let target = Target {
         host: settings.host.clone(),
@@ -163,12 +192,16 @@ async fn attempt(
                 Outcome::NotSent,
                 &failure.code.to_string(),
             );
+            if failure.is_refused_login() {
+                result.wait = retry::AFTER_REFUSED_LOGIN;
+            }
             result.attempt.reply = failure.reply;
             return Ok(Some(result));
         }
     };
     let result = transact(state, claim, connection, &mut session, &body).await?;
-    session.quit().await;
+    // On its own time: nothing stands between the server's answer and its being written down.
+    tokio::spawn(session.quit());
     Ok(result.map(|mut result| {
         result.attempt.at = began;
         result.attempt.duration_ms =
@@ -202,6 +235,8 @@ async fn transact(
         });
         let transaction = match session.send(&envelope, body, fence).await {
             Ok(transaction) => transaction,
+            // What the first transaction achieved is known, and must be written; the postponed ones stay open.
+            Err(_) if whole.is_some() => return Ok(whole),
             Err(Some(error)) => return Err(error),
             Err(None) => return Ok(None),
         };
@@ -241,7 +276,14 @@ fn ended(at: Timestamp, took: Duration, outcome: Outcome, reason: &str) -> Attem
             reason: Some(reason.to_owned()),
         },
         recipients: Vec::new(),
+        wait: Duration::ZERO,
     }
+}
+
+/// An attempt that found something missing on our side: counted, so that it is not repeated for ever.
+fn broken(error: &StorageError, at: Timestamp, reason: &str) -> AttemptResult {
+    tracing::error!(operation = error.operation(), cause = error.cause(), reason);
+    ended(at, Duration::ZERO, Outcome::NotSent, reason)
 }
 
 /// A message that no server will ever get.

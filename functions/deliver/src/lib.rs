@@ -8,6 +8,7 @@ mod config;
 mod delivery;
 mod mime;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use shared::aws::connections::ConnectionsTable;
@@ -17,9 +18,10 @@ use shared::aws::queue::Delivery;
 use shared::aws::secrets::SecretReader;
 use shared::clock::Clock;
 use shared::smtp::Dialer;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-pub use batch::{Batch, Entry, Failure, Outcome};
+pub use batch::{Attributes, Batch, Entry, Failure, Outcome};
 pub use config::Config;
 
 /// What this function may use.
@@ -39,27 +41,32 @@ pub struct State {
     pub clock: Clock,
 }
 
-/// Delivers a batch, each entry in a task of its own: one that panics fails alone. Nothing is begun that could not end by `deadline`.
+/// Delivers a batch. Entries of one group are for one connection and go one after the other, groups go side by side; each entry has a task
+/// of its own, so one that panics fails alone. No session goes on after `deadline`.
 pub async fn handle(state: &Arc<State>, batch: Batch, deadline: Instant) -> Outcome {
-    let tasks: Vec<_> = batch
-        .records
-        .into_iter()
-        .map(|entry| {
-            (
-                entry.message_id.clone(),
-                tokio::spawn(take(Arc::clone(state), entry, deadline)),
-            )
-        })
-        .collect();
-    let mut outcome = Outcome::default();
-    for (id, task) in tasks {
-        if !task.await.unwrap_or(false) {
-            outcome.batch_item_failures.push(Failure {
-                item_identifier: id,
-            });
-        }
+    let mut groups: HashMap<Option<String>, Vec<Entry>> = HashMap::new();
+    for entry in batch.records {
+        let group = entry.attributes.message_group_id.clone();
+        groups.entry(group).or_default().push(entry);
     }
-    outcome
+    let mut tasks = JoinSet::new();
+    for entries in groups.into_values() {
+        let state = Arc::clone(state);
+        tasks.spawn(async move {
+            let mut failures = Vec::new();
+            for entry in entries {
+                let item_identifier = entry.message_id.clone();
+                let task = tokio::spawn(take(Arc::clone(&state), entry, deadline));
+                if !task.await.unwrap_or(false) {
+                    failures.push(Failure { item_identifier });
+                }
+            }
+            failures
+        });
+    }
+    Outcome {
+        batch_item_failures: tasks.join_all().await.into_iter().flatten().collect(),
+    }
 }
 
 /// Whether the entry is done with.

@@ -115,10 +115,9 @@ fn body(
         .html
         .as_deref()
         .map(|html| Node::Single(SinglePart::html(crlf(html))));
-    let rich = match (html, text.is_some()) {
-        (Some(html), _) => Some(related(html, inline, boundaries)?),
-        (None, _) => None,
-    };
+    let rich = html
+        .map(|html| related(html, inline, boundaries))
+        .transpose()?;
     Ok(match (text, rich) {
         (Some(text), Some(rich)) => {
             let alternative = MultiPart::alternative()

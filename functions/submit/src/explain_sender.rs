@@ -9,6 +9,7 @@ use shared::model::submission::SenderInput;
 use shared::web::body::JsonBody;
 use shared::web::caller::Caller;
 use shared::web::problem::{Problem, ProblemBody};
+use shared::web::query::NoParameters;
 
 use crate::State;
 
@@ -27,6 +28,7 @@ use crate::State;
 pub(crate) async fn explain_sender(
     Shared(state): Shared<Arc<State>>,
     caller: Caller,
+    _: NoParameters,
     body: JsonBody,
 ) -> Result<Json<Decision>, Problem> {
     let requested = Requested::try_from(body.read::<SenderInput>()?)?;

@@ -8,6 +8,7 @@ use shared::model::message::Message;
 use shared::web::caller::Caller;
 use shared::web::path::PathId;
 use shared::web::problem::{Problem, ProblemBody};
+use shared::web::query::NoParameters;
 
 use crate::State;
 
@@ -26,6 +27,7 @@ use crate::State;
 pub(crate) async fn get_message(
     Shared(state): Shared<Arc<State>>,
     caller: Caller,
+    _: NoParameters,
     PathId(path): PathId,
 ) -> Result<Json<Message>, Problem> {
     let missing = || Problem::not_found("there is no message with this id");

@@ -16,6 +16,7 @@ use shared::web::body::JsonBody;
 use shared::web::caller::Caller;
 use shared::web::idempotency::{Answer, IdempotencyKey, Remembered};
 use shared::web::problem::{Problem, ProblemBody, ProblemType};
+use shared::web::query::NoParameters;
 
 use crate::State;
 
@@ -36,6 +37,7 @@ use crate::State;
 pub(crate) async fn submit_message(
     Shared(state): Shared<Arc<State>>,
     caller: Caller,
+    _: NoParameters,
     headers: HeaderMap,
     body: JsonBody,
 ) -> Result<Answer, Problem> {
@@ -131,7 +133,7 @@ impl Request<'_> {
             .await?;
         match ended {
             Ended::Written => Ok(None),
-            Ended::Conflict => Err(in_progress()),
+            Ended::Conflict => Err(in_progress().retry_after(1)),
             Ended::Refused(refused) => {
                 let known = refused.into_iter().find_map(|(_, item)| item);
                 let known: Remembered = item::read(known.ok_or_else(in_progress)?)?;

@@ -37,6 +37,8 @@ const AT_MOST: i32 = 200;
 /// # Errors
 /// When storage fails. What was done stays done, the rest is still due.
 pub async fn run(state: &State) -> Result<(), StorageError> {
-    messages::requeue(state).await?;
-    secrets::collect(state).await
+    // One half's trouble is not the other's.
+    let requeued = messages::requeue(state).await;
+    let collected = secrets::collect(state).await;
+    requeued.and(collected)
 }

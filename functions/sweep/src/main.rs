@@ -10,7 +10,9 @@ async fn main() -> Result<(), Error> {
     telemetry::start();
     let state = &Config::from_env()?.state(&Clients::from_env()?);
     lambda_runtime::run(service_fn(|_: LambdaEvent<Value>| async move {
-        sweep::run(state).await.map_err(Error::from)
+        sweep::run(state)
+            .await
+            .map_err(|error| Error::from(error.cause()))
     }))
     .await
 }

@@ -2,51 +2,48 @@
 
 use shared::aws::due;
 use shared::aws::error::StorageError;
-use shared::aws::messages::{Record, TAKEN_WITHIN, is_message_key};
+use shared::aws::messages::{TAKEN_WITHIN, is_message_key};
+use shared::model::timestamp::Timestamp;
 
 use crate::State;
 
 pub(crate) async fn requeue(state: &State) -> Result<(), StorageError> {
     let State {
-        messages,
-        queue,
-        clock,
-        ..
+        messages, clock, ..
     } = state;
     let now = clock.now();
+    let mut result = Ok(());
     for shard in 0..due::SHARDS {
-        for item in due::query(&messages.client, &messages.name, shard, now, crate::AT_MOST).await?
-        {
-            let Some(pk) = item
-                .get("pk")
-                .and_then(|pk| pk.as_s().ok())
-                .filter(|pk| is_message_key(pk))
-            else {
-                continue;
-            };
-            // The index may lag behind: the record itself says whether it still is due.
-            let Some(record) = messages.find_by_key(pk).await? else {
-                continue;
-            };
-            // Counted before it is sent: an entry with a number that SQS has seen would be dropped.
-            if messages
-                .count_queued(&record, now, now + TAKEN_WITHIN)
-                .await?
-            {
-                let counted = Record {
-                    enqueued: record.enqueued + 1,
-                    ..record
-                };
-                queue
-                    .push(
-                        &counted.delivery(),
-                        counted.message.decision.effective.connection_id,
-                        counted.enqueued,
-                    )
-                    .await?;
-                tracing::info!(message_id = %counted.message.id, enqueued = counted.enqueued, "queued again");
+        let due = due::query(&messages.client, &messages.name, shard, now, crate::AT_MOST).await?;
+        let keys = due.iter().filter_map(|item| item.get("pk")?.as_s().ok());
+        for pk in keys.filter(|pk| is_message_key(pk)) {
+            // One bad record must not stand before all others.
+            if let Err(error) = requeue_one(state, pk, now).await {
+                tracing::error!(record = pk, cause = error.cause(), "not queued again");
+                result = result.and(Err(error));
             }
         }
+    }
+    result
+}
+
+async fn requeue_one(state: &State, pk: &str, now: Timestamp) -> Result<(), StorageError> {
+    let State {
+        messages, queue, ..
+    } = state;
+    // The index may lag behind: the record itself says whether it still is due.
+    let Some(record) = messages.find_by_key(pk).await? else {
+        return Ok(());
+    };
+    // Counted before it is sent: an entry with a number that SQS has seen would be dropped.
+    if messages
+        .count_queued(&record, now, now + TAKEN_WITHIN)
+        .await?
+    {
+        let enqueued = record.enqueued + 1;
+        let connection = record.message.decision.effective.connection_id;
+        queue.push(&record.delivery(), connection, enqueued).await?;
+        tracing::info!(message_id = %record.message.id, enqueued, "queued again");
     }
     Ok(())
 }

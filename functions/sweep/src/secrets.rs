@@ -16,40 +16,40 @@ pub(crate) async fn collect(state: &State) -> Result<(), StorageError> {
         connections, clock, ..
     } = state;
     let now = clock.now();
+    let mut result = Ok(());
     for shard in 0..due::SHARDS {
-        for note in due::query(
-            &connections.client,
-            &connections.name,
-            shard,
-            now,
-            crate::AT_MOST,
-        )
-        .await?
-        {
-            let text = |name: &str| {
-                note.get(name)
-                    .and_then(|value| value.as_s().ok())
-                    .map(String::as_str)
-                    .unwrap_or_default()
-            };
-            let Some(secret) = noted_secret(text("sk")) else {
-                continue;
-            };
-            let key = item::key(text("pk"), text("sk"));
-            // Marked first: from here on no connection can take the secret into use.
-            if mark(state, key.clone()).await? {
-                delete(state, secret).await?;
-                let drop = connections
-                    .client
-                    .delete_item()
-                    .table_name(&connections.name)
-                    .set_key(Some(key));
-                drop.send()
-                    .await
-                    .map_err(|error| StorageError::sdk("drop a secret's note", error))?;
-                tracing::info!(secret, "collected");
+        let (client, table) = (&connections.client, &connections.name);
+        for note in due::query(client, table, shard, now, crate::AT_MOST).await? {
+            // One secret that can't be deleted must not stand before all others.
+            if let Err(error) = collect_one(state, &note).await {
+                tracing::error!(cause = error.cause(), "a secret was not collected");
+                result = result.and(Err(error));
             }
         }
+    }
+    result
+}
+
+async fn collect_one(state: &State, note: &Item) -> Result<(), StorageError> {
+    let text = |name: &str| note.get(name).and_then(|value| value.as_s().ok());
+    let (Some(pk), Some(sk)) = (text("pk"), text("sk")) else {
+        return Ok(());
+    };
+    let Some(secret) = noted_secret(sk) else {
+        return Ok(());
+    };
+    let key = item::key(pk, sk);
+    // Marked first: from here on no connection can take the secret into use.
+    if mark(state, key.clone()).await? {
+        delete(state, secret).await?;
+        let State { connections, .. } = state;
+        let drop = connections.client.delete_item();
+        drop.table_name(&connections.name)
+            .set_key(Some(key))
+            .send()
+            .await
+            .map_err(|error| StorageError::sdk("drop a secret's note", error))?;
+        tracing::info!(secret, "collected");
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use shared::model::settings::{ConnectionInput, NewConnection, PasswordChange};
 use shared::web::body::JsonBody;
 use shared::web::caller::Caller;
 use shared::web::problem::{Problem, ProblemBody};
+use shared::web::query::NoParameters;
 
 use crate::State;
 use crate::report::{Report, verify};
@@ -26,10 +27,11 @@ use crate::report::{Report, verify};
 pub(crate) async fn verify_draft(
     Shared(state): Shared<Arc<State>>,
     _: Caller,
+    _: NoParameters,
     body: JsonBody,
 ) -> Result<Json<Report>, Problem> {
     let accepted = body
-        .read::<ConnectionInput>()?
+        .read_or_default::<ConnectionInput>()?
         .create(&state.dialer.policy)?;
     let password = match accepted.password {
         PasswordChange::Set(password) => Some(password),

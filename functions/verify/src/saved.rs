@@ -1,6 +1,7 @@
 //! `POST /v1/connections/{id}/verify`
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State as Shared;
@@ -9,9 +10,13 @@ use shared::web::body::JsonBody;
 use shared::web::caller::Caller;
 use shared::web::path::PathId;
 use shared::web::problem::{Problem, ProblemBody};
+use shared::web::query::NoParameters;
 
 use crate::State;
 use crate::report::{Report, verify};
+
+/// How long keeping the outcome may take, when the answer is already late.
+const KEEP_WITHIN: Duration = Duration::from_secs(2);
 
 /// Verify a connection
 ///
@@ -29,16 +34,13 @@ use crate::report::{Report, verify};
 pub(crate) async fn verify_connection(
     Shared(state): Shared<Arc<State>>,
     caller: Caller,
+    _: NoParameters,
     PathId(path): PathId,
     body: JsonBody,
 ) -> Result<Json<Report>, Problem> {
     let missing = || Problem::not_found("there is no connection with this id");
     let id = path.parse().map_err(|_| missing())?;
-    let input = if body.is_empty() {
-        ConnectionInput::default()
-    } else {
-        body.read()?
-    };
+    let input: ConnectionInput = body.read_or_default()?;
     let found = state.connections.find(&caller.tenant, id).await?;
     let (stored, _) = found.ok_or_else(missing)?;
     let accepted = input.patch(&stored, &state.dialer.policy)?;
@@ -52,10 +54,17 @@ pub(crate) async fn verify_connection(
     let report = verify(&state, &accepted.settings, password).await;
     if as_saved {
         let outcome = report.outcome();
-        let table = &state.connections;
-        table
-            .keep_verification(&caller.tenant, &stored, &outcome)
-            .await?;
+        let keep = state
+            .connections
+            .keep_verification(&caller.tenant, &stored, &outcome);
+        // The caller waits for the report; that it could not be kept is for us to see to.
+        match tokio::time::timeout(KEEP_WITHIN, keep).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::error!(connection_id = %id, cause = error.cause(), "a verification was not kept");
+            }
+            Err(_) => tracing::error!(connection_id = %id, "a verification was not kept in time"),
+        }
     }
     Ok(Json(report))
 }

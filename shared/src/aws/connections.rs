@@ -11,14 +11,16 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::transact_get_items::TransactGetItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{Get, TransactGetItem};
 use serde::Deserialize;
 
+use super::attempts::Attempts;
 use super::due;
 use super::error::StorageError;
 use super::item::{self, Item, string};
-use super::transaction::Condition;
+use super::transaction::{Condition, LATER};
 use crate::model::connection::{Connection, Verification};
 use crate::model::ids::ConnectionId;
 use crate::model::sender::Senders;
@@ -119,15 +121,22 @@ impl ConnectionsTable {
                 .expect("a get has a table and a key");
             TransactGetItem::builder().get(get).build()
         };
-        let request = self
-            .client
-            .transact_get_items()
-            .transact_items(get(connection_key(tenant, id)))
-            .transact_items(get(default_key(tenant)));
-        let output = request
-            .send()
-            .await
-            .map_err(|error| StorageError::sdk(OPERATION, error))?;
+        let mut attempts = Attempts::default();
+        let output = loop {
+            let request = self
+                .client
+                .transact_get_items()
+                .transact_items(get(connection_key(tenant, id)))
+                .transact_items(get(default_key(tenant)));
+            match request.send().await {
+                Ok(output) => break output,
+                // Somebody is writing one of the two at this moment.
+                Err(error) if is_conflict(error.as_service_error()) => {
+                    attempts.another(OPERATION).await?;
+                }
+                Err(error) => return Err(StorageError::sdk(OPERATION, error)),
+            }
+        };
         let mut items = output
             .responses
             .unwrap_or_default()
@@ -152,7 +161,8 @@ impl ConnectionsTable {
     /// # Errors
     /// When the table can't be read.
     pub async fn senders(&self, tenant: &Tenant) -> Result<Senders, StorageError> {
-        for _ in 0..16 {
+        let mut attempts = Attempts::default();
+        loop {
             let senders = self.query(tenant).await?;
             let whole = senders.default.is_none_or(|id| {
                 senders
@@ -163,8 +173,8 @@ impl ConnectionsTable {
             if whole {
                 return Ok(senders);
             }
+            attempts.another("read the connections of a tenant").await?;
         }
-        Err(StorageError::contended("read the connections of a tenant"))
     }
 
     async fn query(&self, tenant: &Tenant) -> Result<Senders, StorageError> {
@@ -254,4 +264,12 @@ impl ConnectionsTable {
             _ => Ok(()),
         }
     }
+}
+
+fn is_conflict(error: Option<&TransactGetItemsError>) -> bool {
+    let Some(TransactGetItemsError::TransactionCanceledException(cancelled)) = error else {
+        return false;
+    };
+    let mut codes = cancelled.cancellation_reasons().iter();
+    codes.any(|reason| reason.code().is_some_and(|code| LATER.contains(&code)))
 }

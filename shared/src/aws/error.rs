@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 /// Why storage didn't do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -82,9 +82,15 @@ impl StorageError {
         self.transient
     }
 
-    /// The whole chain of causes, for the log. AWS errors don't quote the request.
+    /// The chain of causes, for the log. Only what errors say of themselves: the SDK's debugging output may hold the body of an answer.
     #[must_use]
     pub fn cause(&self) -> String {
-        DisplayErrorContext(&*self.source).to_string()
+        let mut chain = self.source.to_string();
+        let mut cause = self.source.source();
+        while let Some(error) = cause {
+            chain = format!("{chain}: {error}");
+            cause = error.source();
+        }
+        chain
     }
 }

@@ -162,15 +162,17 @@ impl MessagesTable {
         now: Timestamp,
         lease_until: Timestamp,
     ) -> Result<Option<Claim>, StorageError> {
+        // `owner` is new with each call: if it is there already, the SDK repeats a request whose answer was lost.
         let request = self
             .client
             .update_item()
             .table_name(&self.name)
             .set_key(Some(message_key(&delivery.tenant, delivery.message_id)))
-            .update_expression("SET #status = :sending, #owner = :owner, lease_until = :lease, due_shard = :shard, due_at = :lease, phase = :before")
+            .update_expression("SET #status = :sending, #owner = :owner, lease_until = :lease, due_shard = :shard, due_at = :lease, phase = :before, updated_at = :now")
             .condition_expression(
                 "#status = :queued OR (#status = :retrying AND next_attempt_at <= :now) \
-                 OR (#status = :sending AND lease_until < :now AND phase = :before)",
+                 OR (#status = :sending AND lease_until < :now AND phase = :before) \
+                 OR #owner = :owner",
             )
             .expression_attribute_names("#status", "status")
             .expression_attribute_names("#owner", "owner")
@@ -203,7 +205,7 @@ impl MessagesTable {
             .table_name(&self.name)
             .set_key(Some(message_key(&delivery.tenant, delivery.message_id)))
             .update_expression("SET #owner = :owner, lease_until = :lease, due_at = :lease")
-            .condition_expression("#status = :sending AND lease_until < :now AND phase = :intent")
+            .condition_expression("(#status = :sending AND lease_until < :now AND phase = :intent) OR #owner = :owner")
             .expression_attribute_names("#status", "status")
             .expression_attribute_names("#owner", "owner")
             .expression_attribute_values(":sending", string("sending"))

@@ -1,5 +1,6 @@
 //! AWS: concrete SDK clients, nothing abstract. Locally and in tests the same clients talk to embedded services.
 
+pub mod attempts;
 pub mod clients;
 pub mod connections;
 pub mod content;

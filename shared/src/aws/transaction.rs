@@ -10,6 +10,13 @@ use aws_sdk_dynamodb::types::{
 use super::error::StorageError;
 use super::item::Item;
 
+/// Reasons of a cancelled transaction that mean "later".
+pub(super) const LATER: [&str; 3] = [
+    "TransactionConflict",
+    "ThrottlingError",
+    "ProvisionedThroughputExceeded",
+];
+
 /// The writes of a transaction, each with a label of the caller's, so that a failed condition can be told by name.
 #[derive(Debug)]
 pub struct Transaction<'a, L> {
@@ -152,9 +159,10 @@ impl<'a, L: Copy> Transaction<'a, L> {
                     .collect();
                 if !refused.is_empty() {
                     Ok(Ended::Refused(refused))
-                } else if reasons.iter().any(|reason| {
-                    is(reason, "TransactionConflict") || is(reason, "ThrottlingError")
-                }) {
+                } else if reasons
+                    .iter()
+                    .any(|reason| LATER.iter().any(|code| is(reason, code)))
+                {
                     Ok(Ended::Conflict)
                 } else {
                     Err(StorageError::sdk("write a transaction", error))

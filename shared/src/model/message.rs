@@ -146,6 +146,8 @@ pub struct AttemptResult {
     pub attempt: Attempt,
     /// What is now known of each recipient that was tried, by its address.
     pub recipients: Vec<(EmailAddress, RecipientStatus, Option<Reply>)>,
+    /// The least to wait before another attempt.
+    pub wait: Duration,
 }
 
 impl Message {
@@ -226,23 +228,31 @@ impl Message {
                 recipient.reply.clone_from(&reply);
             }
         }
-        self.possible_duplicate |= result.attempt.outcome == Outcome::Ambiguous;
+        let ambiguous = result.attempt.outcome == Outcome::Ambiguous;
+        // Once is worth a possible duplicate, so that nothing is lost; twice would only make more of them.
+        let again = !(ambiguous && self.possible_duplicate);
+        self.possible_duplicate |= ambiguous;
         let attempt = u32::try_from(self.attempts.len() + 1).unwrap_or(u32::MAX);
         self.attempts.push(result.attempt);
         self.parked = None;
-        self.settle(now, now + retry::backoff(attempt, chance));
+        let wait = retry::backoff(attempt, chance).max(result.wait);
+        let next = now + wait;
+        let again = again && !retry::gives_up(self.created_at, next);
+        self.settle(now, again.then_some(next));
     }
 
     /// Puts the next attempt off without counting one: nobody can send it at present.
     pub fn park(&mut self, reason: String, now: Timestamp, wait: Duration) {
         self.parked = Some(reason);
-        self.settle(now, now + wait);
+        let next = now + wait;
+        let waits = next.since(self.created_at) <= retry::PARKED_AT_MOST;
+        self.settle(now, waits.then_some(next));
     }
 
-    /// Where the message stands by its recipients.
-    fn settle(&mut self, now: Timestamp, next: Timestamp) {
+    /// Where the message stands by its recipients. Without a next attempt, those still open are given up.
+    fn settle(&mut self, now: Timestamp, next: Option<Timestamp>) {
         self.updated_at = now;
-        if retry::gives_up(self.created_at, next) {
+        if next.is_none() {
             for recipient in self
                 .recipients
                 .iter_mut()
@@ -264,7 +274,7 @@ impl Message {
         (self.status, self.next_attempt_at) = match (open, accepted) {
             (0, 0) => (Status::Failed, None),
             (0, _) => (Status::Sent, None),
-            _ => (Status::Retrying, Some(next)),
+            _ => (Status::Retrying, next),
         };
         self.partial = self.status == Status::Sent && accepted < self.recipients.len();
     }
@@ -312,6 +322,7 @@ mod tests {
                 .iter()
                 .map(|(email, status)| (EmailAddress::parse(email).expect("valid"), *status, None))
                 .collect(),
+            wait: Duration::ZERO,
         }
     }
 
@@ -416,6 +427,19 @@ mod tests {
         );
         message.conclude(result(Outcome::NotSent, &[]), NOW, 0);
         assert_eq!(message.parked, None);
+    }
+
+    #[test]
+    fn a_message_that_may_have_succeeded_twice_is_not_tried_a_third_time() {
+        let mut message = message();
+        message.conclude(result(Outcome::Ambiguous, &[]), NOW, 0);
+        message.conclude(result(Outcome::Transient, &[]), NOW, 0);
+        assert_eq!(message.status, Status::Retrying);
+        message.conclude(result(Outcome::Ambiguous, &[]), NOW, 0);
+        assert_eq!(
+            (message.status, message.next_attempt_at),
+            (Status::Failed, None)
+        );
     }
 
     #[test]

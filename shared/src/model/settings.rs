@@ -11,7 +11,7 @@ use super::encryption::Encryption;
 use super::field::{FieldCode, FieldErrors, Invalid, child};
 use super::host::Host;
 use super::input::{Input, JsonType, Unknown};
-use super::network::DialPolicy;
+use super::network::{DialPolicy, is_global_unicast};
 use super::password::{Password, PasswordInput};
 use super::{port, text};
 
@@ -359,10 +359,14 @@ fn flag(input: Input<bool>, pointer: &str, base: bool, errors: &mut FieldErrors)
 
 fn dialable(host: Host, port: Option<u16>, policy: &DialPolicy) -> Result<Host, Invalid> {
     match (&host, port) {
-        (Host::Ip(ip), Some(port)) if !policy.permits(*ip, port) => Err(Invalid::new(
-            FieldCode::NotPublic,
-            "is not a public address: give a mail server on the Internet",
-        )),
+        (Host::Ip(ip), port)
+            if !port.map_or_else(|| is_global_unicast(*ip), |port| policy.permits(*ip, port)) =>
+        {
+            Err(Invalid::new(
+                FieldCode::NotPublic,
+                "is not a public address: give a mail server on the Internet",
+            ))
+        }
         _ => Ok(host),
     }
 }

@@ -17,8 +17,9 @@ use super::text;
 pub const MAX_RECIPIENTS: usize = 50;
 /// The most attachments, custom headers or metadata entries of a message.
 const MAX_ENTRIES: usize = 50;
-/// The most characters of a subject or a header's value: one line of RFC 5322 §2.1.1.
-const MAX_LINE: usize = 998;
+/// The most characters of a subject or a header's value. A word can't be folded, and with the header's name it must fit into the 998
+/// octets of a line (RFC 5322 §2.1.1).
+const MAX_LINE: usize = 900;
 /// The headers that a request may set besides `X-…`; all others belong to the message itself.
 const ALLOWED_HEADERS: [&str; 9] = [
     "Auto-Submitted",
@@ -48,7 +49,7 @@ pub struct MessageInput {
     #[serde(default)]
     bcc: Input<Vec<Input<MailboxInput>>>,
     /// The subject; may be empty.
-    #[schema(value_type = Option<String>, max_length = 998)]
+    #[schema(value_type = Option<String>, max_length = 900)]
     #[serde(default)]
     subject: Input<String>,
     /// The body as plain text. Text, HTML or both are required.
@@ -228,11 +229,18 @@ impl TryFrom<MessageInput> for Submission {
     fn try_from(input: MessageInput) -> Result<Self, FieldErrors> {
         let mut errors = FieldErrors::default();
         errors.refuse_unknown("", input.unknown.keys());
+        let nobody = [&input.to, &input.cc, &input.bcc]
+            .into_iter()
+            .all(|list| match list {
+                Input::Absent | Input::Null => true,
+                Input::Value(list) => list.is_empty(),
+                Input::Wrong => false,
+            });
         let to = mailboxes(input.to, "/to", &mut errors);
         let cc = mailboxes(input.cc, "/cc", &mut errors);
         let bcc = mailboxes(input.bcc, "/bcc", &mut errors);
         match to.len() + cc.len() + bcc.len() {
-            0 if errors.is_empty() => errors.push(
+            _ if nobody => errors.push(
                 "/to",
                 FieldCode::Required,
                 "give at least one recipient in to, cc or bcc",
@@ -625,7 +633,7 @@ mod tests {
             ),
             (
                 "subject",
-                json!("x".repeat(999)),
+                json!("x".repeat(901)),
                 "/subject",
                 FieldCode::TooLong,
             ),
@@ -746,6 +754,17 @@ mod tests {
             ]
             .concat()
         );
+    }
+
+    #[test]
+    fn that_nobody_is_to_get_it_is_told_beside_other_errors() {
+        let refused = submit(json!({"txt": "Hi"})).expect_err("refused");
+        let expected = [
+            one("/txt", FieldCode::UnknownField),
+            one("/to", FieldCode::Required),
+            one("/text", FieldCode::Required),
+        ];
+        assert_eq!(refused, expected.concat());
     }
 
     #[test]

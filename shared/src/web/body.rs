@@ -69,10 +69,16 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 impl JsonBody {
-    /// Whether there is no body at all.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// As [`Self::read`]; no body at all means `{}`.
+    ///
+    /// # Errors
+    /// As for [`Self::read`].
+    pub fn read_or_default<T: DeserializeOwned + Default>(&self) -> Result<T, Problem> {
+        if self.0.is_empty() {
+            Ok(T::default())
+        } else {
+            self.read()
+        }
     }
 
     /// Reads the body as a request type.

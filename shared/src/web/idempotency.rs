@@ -39,7 +39,11 @@ impl IdempotencyKey {
         if length == 0 || length > MAX_LENGTH || headers.get_all(HEADER).iter().count() > 1 {
             return Err(Problem::field(
                 "/idempotency-key",
-                FieldCode::TooLong,
+                if length > MAX_LENGTH {
+                    FieldCode::TooLong
+                } else {
+                    FieldCode::NotAllowed
+                },
                 "the header Idempotency-Key must be given once, with 1 to 255 characters",
             ));
         }

@@ -44,6 +44,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
     }
 }
 
+/// Refuses every query parameter, for operations that have none.
+#[derive(Debug)]
+pub struct NoParameters;
+
+impl<S: Send + Sync> FromRequestParts<S> for NoParameters {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let parameters = Parameters::from_request_parts(parts, state).await?;
+        parameters.finish().map(|()| Self)
+    }
+}
+
 impl Parameters {
     /// Takes the parameter `name`; an empty one is as good as none. A bad one is noted with `code` and `detail`.
     pub fn take<T: FromStr>(&mut self, name: &str, code: FieldCode, detail: &str) -> Option<T> {

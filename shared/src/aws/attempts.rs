@@ -2,18 +2,21 @@
 
 use std::time::Duration;
 
-use shared::aws::error::StorageError;
-use shared::clock::random;
+use super::error::StorageError;
+use crate::clock::random;
 
 /// Counts the attempts of one change and spaces them out.
 #[derive(Debug, Default)]
-pub(crate) struct Attempts(u32);
+pub struct Attempts(u32);
 
 impl Attempts {
     const MAX: u32 = 12;
 
     /// Waits before the next attempt: up to 5 ms, 10 ms, 20 ms … 320 ms, at random, so that those who collided don't again.
-    pub(crate) async fn another(&mut self, operation: &'static str) -> Result<(), StorageError> {
+    ///
+    /// # Errors
+    /// When there were too many.
+    pub async fn another(&mut self, operation: &'static str) -> Result<(), StorageError> {
         self.0 += 1;
         if self.0 >= Self::MAX {
             return Err(StorageError::contended(operation));
