@@ -37,7 +37,7 @@ pub struct World {
 #[derive(Debug, Clone)]
 pub struct Client {
     routes: Router,
-    tenant: Tenant,
+    tenant: Option<Tenant>,
 }
 
 /// An answer of the API.
@@ -49,6 +49,8 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The body; null when there is none.
     pub body: Value,
+    /// The body as it came.
+    pub text: String,
 }
 
 impl World {
@@ -86,8 +88,72 @@ impl World {
     pub fn tenant(&self, name: &str) -> Client {
         Client {
             routes: self.routes.clone(),
-            tenant: Tenant::new(name).expect("a tenant"),
+            tenant: Some(Tenant::new(name).expect("a tenant")),
         }
+    }
+
+    /// The API as somebody without a token sees it.
+    #[must_use]
+    pub fn nobody(&self) -> Client {
+        Client {
+            routes: self.routes.clone(),
+            tenant: None,
+        }
+    }
+
+    /// Takes every entry out of the queue: their bodies.
+    ///
+    /// # Panics
+    /// When the queue can't be read.
+    pub async fn take_queue(&self) -> Vec<String> {
+        let Embedded {
+            queue, queue_url, ..
+        } = &self.embedded;
+        let mut bodies = Vec::new();
+        loop {
+            let receive = queue.receive_message().queue_url(queue_url);
+            let received = receive.max_number_of_messages(10).send().await;
+            let messages = received.expect("the queue answers").messages;
+            let Some(messages) = messages.filter(|messages| !messages.is_empty()) else {
+                return bodies;
+            };
+            for message in messages {
+                let delete = queue.delete_message().queue_url(queue_url);
+                let deleted = delete.set_receipt_handle(message.receipt_handle);
+                deleted.send().await.expect("the entry is deleted");
+                bodies.push(message.body.unwrap_or_default());
+            }
+        }
+    }
+
+    /// Hands entries with these bodies to `deliver`, in one batch. How many failed.
+    pub async fn hand_over(&self, bodies: Vec<String>) -> usize {
+        let records = bodies.into_iter().enumerate().map(|(index, body)| Entry {
+            message_id: index.to_string(),
+            body,
+        });
+        let batch = Batch {
+            records: records.collect(),
+        };
+        let deadline = Instant::now() + Duration::from_mins(1);
+        let outcome = deliver::handle(&self.functions.deliver, batch, deadline).await;
+        outcome.batch_item_failures.len()
+    }
+
+    /// The names of the secrets that are not deleted, the oldest first.
+    ///
+    /// # Panics
+    /// When they can't be listed.
+    pub async fn secrets(&self) -> Vec<String> {
+        let listed = self.embedded.secrets.list_secrets().send().await;
+        let secrets = listed.expect("the secrets are listed").secret_list;
+        let kept = secrets
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|secret| secret.deleted_date.is_none());
+        let mut names: Vec<_> = kept.filter_map(|secret| secret.name).collect();
+        names.sort();
+        names
     }
 
     /// Hands everything in the queue to `deliver`, as Lambda would, until the queue is empty. How many entries failed; those are
@@ -183,11 +249,14 @@ impl Client {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let caller: Result<Caller, Problem> = Ok(Caller {
-            tenant: self.tenant.clone(),
-            subject: Some("user-1".to_owned()),
-        });
-        let request = request.extension(caller).body(body.into());
+        if let Some(tenant) = self.tenant.clone() {
+            let caller: Result<Caller, Problem> = Ok(Caller {
+                tenant,
+                subject: Some("user-1".to_owned()),
+            });
+            request = request.extension(caller);
+        }
+        let request = request.body(body.into());
         let response = self.routes.clone().oneshot(request.expect("a request"));
         let (parts, body) = response.await.expect("an answer").into_parts();
         let bytes = body.collect().await.expect("a body").to_bytes();
@@ -199,6 +268,7 @@ impl Client {
             } else {
                 serde_json::from_slice(&bytes).expect("JSON")
             },
+            text: String::from_utf8_lossy(&bytes).into_owned(),
         }
     }
 

@@ -2,21 +2,22 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State as Shared};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::State as Shared;
+use axum::http::{HeaderMap, StatusCode};
 use shared::aws::connections::{connection_key, default_key, name_key, secret_note};
 use shared::aws::item::number;
 use shared::aws::transaction::{Condition, Ended, Transaction};
 use shared::model::field::FieldCode;
 use shared::model::ids::ConnectionId;
 use shared::web::caller::Caller;
+use shared::web::path::PathId;
 use shared::web::problem::{Problem, ProblemBody, ProblemType};
 use shared::web::query::Parameters;
 
 use crate::State;
 use crate::attempts::Attempts;
 use crate::create::item_with_id;
-use crate::resource::{check_if_match, id, missing, stale};
+use crate::resource::{check_if_match, id, missing};
 use crate::update::{is_the_default, not_the_default};
 
 /// Delete a connection
@@ -38,7 +39,7 @@ use crate::update::{is_the_default, not_the_default};
 pub(crate) async fn delete_connection(
     Shared(state): Shared<Arc<State>>,
     caller: Caller,
-    Path(path): Path<String>,
+    PathId(path): PathId,
     mut parameters: Parameters,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
@@ -115,9 +116,7 @@ pub(crate) async fn delete_connection(
         };
         match transaction.write().await? {
             Ended::Written => return Ok(StatusCode::NO_CONTENT),
-            Ended::Refused(_) | Ended::Conflict if headers.contains_key(header::IF_MATCH) => {
-                return Err(stale());
-            }
+            // Read again: if the connection is another one by now, `If-Match` says so.
             Ended::Refused(_) | Ended::Conflict => attempts.another("delete a connection").await?,
         }
     }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State as Shared};
+use axum::extract::State as Shared;
 use axum::response::Response;
 use shared::model::connection::ConnectionResource;
 use shared::web::caller::Caller;
+use shared::web::path::PathId;
 use shared::web::problem::{Problem, ProblemBody};
 
 use crate::State;
@@ -24,7 +25,7 @@ use crate::resource::{answer, id, missing};
 pub(crate) async fn get_connection(
     Shared(state): Shared<Arc<State>>,
     caller: Caller,
-    Path(path): Path<String>,
+    PathId(path): PathId,
 ) -> Result<Response, Problem> {
     let (connection, default) = state
         .connections

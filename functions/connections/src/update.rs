@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State as Shared};
-use axum::http::{HeaderMap, header};
+use axum::extract::State as Shared;
+use axum::http::HeaderMap;
 use axum::response::Response;
 use shared::aws::connections::{
     connection_key, default_key, name_key, secret_note, secret_note_key, still_noted,
@@ -17,12 +17,13 @@ use shared::model::settings::{Accepted, ConnectionInput, PasswordChange};
 use shared::model::text;
 use shared::web::body::JsonBody;
 use shared::web::caller::Caller;
+use shared::web::path::PathId;
 use shared::web::problem::{Problem, ProblemBody, ProblemType};
 
 use crate::State;
 use crate::attempts::Attempts;
 use crate::create::item_with_id;
-use crate::resource::{answer, check_if_match, id, missing, name_taken, stale};
+use crate::resource::{answer, check_if_match, id, missing, name_taken};
 
 /// Update a connection
 ///
@@ -43,7 +44,7 @@ use crate::resource::{answer, check_if_match, id, missing, name_taken, stale};
 pub(crate) async fn update_connection(
     Shared(state): Shared<Arc<State>>,
     caller: Caller,
-    Path(path): Path<String>,
+    PathId(path): PathId,
     headers: HeaderMap,
     body: JsonBody,
 ) -> Result<Response, Problem> {
@@ -87,7 +88,7 @@ pub(crate) async fn update_connection(
         match ended {
             Written::Done(connection) => return Ok(answer(connection, default)),
             Written::NameTaken => return Err(name_taken()),
-            Written::Outrun if headers.contains_key(header::IF_MATCH) => return Err(stale()),
+            // Read again: if the connection is another one by now, `If-Match` says so.
             Written::Outrun => attempts.another("update a connection").await?,
         }
     }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State as Shared};
+use axum::extract::State as Shared;
 use shared::model::message::Message;
 use shared::web::caller::Caller;
+use shared::web::path::PathId;
 use shared::web::problem::{Problem, ProblemBody};
 
 use crate::State;
@@ -25,7 +26,7 @@ use crate::State;
 pub(crate) async fn get_message(
     Shared(state): Shared<Arc<State>>,
     caller: Caller,
-    Path(path): Path<String>,
+    PathId(path): PathId,
 ) -> Result<Json<Message>, Problem> {
     let missing = || Problem::not_found("there is no message with this id");
     let id = path.parse().map_err(|_| missing())?;

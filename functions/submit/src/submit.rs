@@ -165,7 +165,15 @@ impl Request<'_> {
             .send()
             .await
             .map_err(|error| StorageError::sdk("read an idempotency key", error))?;
-        output.item.map(|item| self.answer_from(item)).transpose()
+        let Some(item) = output.item else {
+            return Ok(None);
+        };
+        let remembered: Remembered = item::read(item)?;
+        if remembered.expires_at <= self.now {
+            return Ok(None);
+        }
+        let answer = remembered.for_request(&self.fingerprint)?.answer;
+        Ok(Some(accepted(answer)))
     }
 
     fn answer_from(&self, item: Item) -> Result<Response, Problem> {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State as Shared};
+use axum::extract::State as Shared;
 use shared::model::settings::{ConnectionInput, PasswordChange};
 use shared::web::body::JsonBody;
 use shared::web::caller::Caller;
+use shared::web::path::PathId;
 use shared::web::problem::{Problem, ProblemBody};
 
 use crate::State;
@@ -28,7 +29,7 @@ use crate::report::{Report, verify};
 pub(crate) async fn verify_connection(
     Shared(state): Shared<Arc<State>>,
     caller: Caller,
-    Path(path): Path<String>,
+    PathId(path): PathId,
     body: JsonBody,
 ) -> Result<Json<Report>, Problem> {
     let missing = || Problem::not_found("there is no connection with this id");

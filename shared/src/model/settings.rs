@@ -355,28 +355,32 @@ fn limits(
             let before = base.map_or_else(usual, |base| base.limits);
             let given = input.optional("/limits", errors)?;
             errors.refuse_unknown("/limits", given.unknown.keys());
+            // All three are read before any is missed, so that each error is told.
+            let per_minute = limit(
+                given.per_minute,
+                "/limits/per_minute",
+                before.per_minute,
+                100_000,
+                errors,
+            );
+            let per_day = limit(
+                given.per_day,
+                "/limits/per_day",
+                before.per_day,
+                10_000_000,
+                errors,
+            );
+            let concurrency = limit(
+                given.concurrency,
+                "/limits/concurrency",
+                before.concurrency,
+                100,
+                errors,
+            );
             Some(Limits {
-                per_minute: limit(
-                    given.per_minute,
-                    "/limits/per_minute",
-                    before.per_minute,
-                    100_000,
-                    errors,
-                )?,
-                per_day: limit(
-                    given.per_day,
-                    "/limits/per_day",
-                    before.per_day,
-                    10_000_000,
-                    errors,
-                )?,
-                concurrency: limit(
-                    given.concurrency,
-                    "/limits/concurrency",
-                    before.concurrency,
-                    100,
-                    errors,
-                )?,
+                per_minute: per_minute?,
+                per_day: per_day?,
+                concurrency: concurrency?,
             })
         }
     }

@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 use serde_json::error::Category;
 
@@ -80,7 +80,15 @@ impl JsonBody {
     /// # Errors
     /// `malformed` when it is not JSON, `validation` when it is not an object.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        serde_json::from_slice(&self.0).map_err(|error| match error.classify() {
+        serde_json::from_slice(&self.0).map_err(|error| {
+            // A body of the wrong type may also break off further on, and then it is not JSON at all.
+            let broken = serde_json::from_slice::<IgnoredAny>(&self.0).err();
+            Self::problem(&broken.unwrap_or(error))
+        })
+    }
+
+    fn problem(error: &serde_json::Error) -> Problem {
+        match error.classify() {
             // Neither position nor category quotes the body.
             Category::Syntax | Category::Eof | Category::Io => Problem::new(
                 ProblemType::Malformed,
@@ -95,7 +103,7 @@ impl JsonBody {
                 FieldCode::WrongType,
                 "must be a JSON object in which no field appears twice",
             ),
-        })
+        }
     }
 
     /// A digest by which two bodies are told apart, made without the field `secret`: no hash of a password is kept.

@@ -5,5 +5,6 @@ pub mod body;
 pub mod caller;
 pub mod idempotency;
 pub mod page;
+pub mod path;
 pub mod problem;
 pub mod query;

@@ -1,0 +1,71 @@
+//! What the tests of the API share.
+
+use serde_json::{Value, json};
+use tests::mail_server::{MailServer, SeenMessage};
+use tests::world::{Answer, Client, World, reaching};
+
+/// A message, with `changes` merged into it.
+pub(crate) fn mail(changes: Value) -> Value {
+    let mut body = json!({"to": ["you@example.com"], "subject": "Hello", "text": "It works."});
+    if let (Some(body), Value::Object(changes)) = (body.as_object_mut(), changes) {
+        body.extend(changes);
+    }
+    body
+}
+
+/// What [`Answer::problem`] gives for a problem about these fields.
+pub(crate) fn problem(status: u16, name: &str, pointers: &[&str]) -> (u16, String, Vec<String>) {
+    let pointers = pointers.iter().map(|&pointer| pointer.to_owned());
+    (status, name.to_owned(), pointers.collect())
+}
+
+/// `POST` with an idempotency key.
+pub(crate) async fn keyed(tenant: &Client, path: &str, key: &str, body: &Value) -> Answer {
+    let headers = [
+        ("content-type", "application/json"),
+        ("idempotency-key", key),
+    ];
+    tenant.send("POST", path, &headers, body.to_string()).await
+}
+
+/// Submits a message and gives its path.
+pub(crate) async fn submitted(tenant: &Client, changes: Value) -> String {
+    let answer = tenant.post("/v1/messages", &mail(changes)).await;
+    assert_eq!(answer.status, 202, "{}", answer.text);
+    format!("/v1/messages/{}", answer.id())
+}
+
+/// Submits a message, delivers it, and gives what became of it.
+pub(crate) async fn sent(world: &World, tenant: &Client, changes: Value) -> Value {
+    let path = submitted(tenant, changes).await;
+    assert_eq!(world.deliver().await, 0);
+    tenant.get(&path).await.body
+}
+
+/// A connection to `server` that has the default role.
+pub(crate) async fn default_connection(
+    tenant: &Client,
+    server: &MailServer,
+    changes: Value,
+) -> String {
+    let mut settings = reaching(server, json!({"default": true}));
+    if let (Some(settings), Value::Object(changes)) = (settings.as_object_mut(), changes) {
+        settings.extend(changes);
+    }
+    tenant.connection(settings).await
+}
+
+/// The messages that came to their final dot at `server`, so far.
+pub(crate) async fn received(server: &MailServer) -> Vec<SeenMessage> {
+    let ledger = server.until(|_| true).await;
+    let messages = ledger
+        .sessions
+        .into_iter()
+        .flat_map(|session| session.messages);
+    messages.collect()
+}
+
+/// The id at the end of a path.
+pub(crate) fn id_of(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or_default()
+}
