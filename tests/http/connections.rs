@@ -171,8 +171,8 @@ async fn a_patch_changes_what_it_names_null_removes_and_the_rest_stays() {
         json!({"sender_name": "Acme", "reply_to": "help@example.com", "limits": {"per_minute": 5}});
     let path = tenant.connection(settings).await;
     let before = tenant.get(&path).await;
-    let patch = json!({"sender_name": null, "port": 2525, "limits": {"per_day": 9}});
-    let after = tenant.patch(&path, &patch).await;
+    let changes = json!({"sender_name": null, "port": 2525, "limits": {"per_day": 9}});
+    let after = tenant.patch(&path, &changes).await;
     assert_eq!(after.status, 200);
     let mut expected = before.body.clone();
     expected["sender_name"] = Value::Null;
@@ -190,7 +190,7 @@ async fn a_patch_that_changes_nothing_keeps_version_and_entity_tag() {
     let tenant = world.tenant("acme");
     let path = tenant.connection(json!({"sender_name": "Acme"})).await;
     let before = tenant.get(&path).await;
-    world.clock.advance(std::time::Duration::from_secs(60));
+    world.clock.advance(std::time::Duration::from_mins(1));
     for patch in [
         json!({}),
         json!({"sender_name": "Acme", "port": 587, "default": false}),

@@ -197,7 +197,7 @@ mod tests {
     fn credentials() -> Credentials {
         Credentials {
             username: "info@example.com".to_owned(),
-            password: Password::parse("Canary 42!".to_owned()).expect("valid"),
+            password: Password::parse("Canary 42!".to_owned().into()).expect("valid"),
         }
     }
 
