@@ -171,8 +171,8 @@ async fn a_patch_changes_what_it_names_null_removes_and_the_rest_stays() {
         json!({"sender_name": "Acme", "reply_to": "help@example.com", "limits": {"per_minute": 5}});
     let path = tenant.connection(settings).await;
     let before = tenant.get(&path).await;
-    let patch = json!({"sender_name": null, "port": 2525, "limits": {"per_day": 9}});
-    let after = tenant.patch(&path, &patch).await;
+    let changes = json!({"sender_name": null, "port": 2525, "limits": {"per_day": 9}});
+    let after = tenant.patch(&path, &changes).await;
     assert_eq!(after.status, 200);
     let mut expected = before.body.clone();
     expected["sender_name"] = Value::Null;

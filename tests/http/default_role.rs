@@ -55,12 +55,12 @@ async fn one_of_deactivating_and_making_default_wins_and_the_default_is_active()
         let path = tenant.connection(json!({})).await;
         let statuses = at_once(2, |n| {
             let (tenant, path) = (tenant.clone(), path.clone());
-            let patch = if (n + round) % 2 == 0 {
+            let change = if (n + round) % 2 == 0 {
                 json!({"active": false})
             } else {
                 json!({"default": true})
             };
-            async move { tenant.patch(&path, &patch).await.status }
+            async move { tenant.patch(&path, &change).await.status }
         })
         .await;
         assert!(

@@ -138,8 +138,8 @@ async fn an_inactive_connection_does_not_become_the_default() {
         .await;
     assert_eq!(create.problem(), problem(422, "validation", &["/default"]));
     let path = tenant.connection(json!({"active": false})).await;
-    let patch = tenant.patch(&path, &both).await;
-    assert_eq!(patch.problem(), problem(422, "validation", &["/default"]));
+    let update = tenant.patch(&path, &both).await;
+    assert_eq!(update.problem(), problem(422, "validation", &["/default"]));
     let take = tenant.patch(&path, &json!({"default": true})).await;
     assert_eq!(take.problem(), problem(409, "connection_inactive", &[]));
     let activate = json!({"active": true, "default": true});

@@ -1,16 +1,20 @@
 //! The API through its routers, with all functions and their storage behind it.
 
+mod claims;
 mod connections;
 mod connections_idempotency;
 mod default_role;
 mod default_rules;
-mod deliveries;
 mod layers;
-mod leaks;
+mod messages;
+mod messages_idempotency;
 mod openapi;
 mod passwords;
 mod problems;
+mod retries;
+mod secrecy;
+mod senders;
 mod smoke;
 mod support;
 mod tenancy;
-mod verification;
+mod verify;

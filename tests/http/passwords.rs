@@ -91,7 +91,7 @@ async fn a_password_and_no_encryption_exclude_each_other() {
 }
 
 /// A verified connection, and the status of its verification after a patch.
-async fn after(tenant: &Client, server: &MailServer, name: usize, patch: &Value) -> Value {
+async fn after(tenant: &Client, server: &MailServer, name: usize, change: &Value) -> Value {
     let settings = json!({"name": name.to_string(), "username": "u", "password": "p"});
     let path = tenant.connection(reaching(server, settings)).await;
     let report = tenant.post(&format!("{path}/verify"), &json!({})).await;
@@ -99,7 +99,7 @@ async fn after(tenant: &Client, server: &MailServer, name: usize, patch: &Value)
     let verified = tenant.get(&path).await;
     assert_eq!(verified.body["verification"]["status"], "passed");
     assert_eq!(verified.header("etag"), Some("\"1\""));
-    let patched = tenant.patch(&path, patch).await;
+    let patched = tenant.patch(&path, change).await;
     assert_eq!(patched.status, 200, "{}", patched.text);
     patched.body["verification"].clone()
 }

@@ -1,12 +1,12 @@
 //! All functions in one process, on embedded AWS services and a clock of the test's own, called through their routers.
 
 use std::fmt::Write as _;
-use std::time::Duration;
+
+mod deliveries;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
-use deliver::{Attributes, Batch, Entry};
 use http_body_util::BodyExt as _;
 use local::Functions;
 use local::embedded::Embedded;
@@ -17,7 +17,6 @@ use shared::model::timestamp::Timestamp;
 use shared::smtp::Dialer;
 use shared::web::caller::Caller;
 use shared::web::problem::Problem;
-use tokio::time::Instant;
 use tower::ServiceExt as _;
 
 use crate::mail_server::{self, HOST, MailServer};
@@ -102,46 +101,6 @@ impl World {
         }
     }
 
-    /// Takes every entry out of the queue: their bodies.
-    ///
-    /// # Panics
-    /// When the queue can't be read.
-    pub async fn take_queue(&self) -> Vec<String> {
-        let Embedded {
-            queue, queue_url, ..
-        } = &self.embedded;
-        let mut bodies = Vec::new();
-        loop {
-            let receive = queue.receive_message().queue_url(queue_url);
-            let received = receive.max_number_of_messages(10).send().await;
-            let messages = received.expect("the queue answers").messages;
-            let Some(messages) = messages.filter(|messages| !messages.is_empty()) else {
-                return bodies;
-            };
-            for message in messages {
-                let delete = queue.delete_message().queue_url(queue_url);
-                let deleted = delete.set_receipt_handle(message.receipt_handle);
-                deleted.send().await.expect("the entry is deleted");
-                bodies.push(message.body.unwrap_or_default());
-            }
-        }
-    }
-
-    /// Hands entries with these bodies to `deliver`, in one batch. How many failed.
-    pub async fn hand_over(&self, bodies: Vec<String>) -> usize {
-        let records = bodies.into_iter().enumerate().map(|(index, body)| Entry {
-            message_id: index.to_string(),
-            body,
-            attributes: Attributes::default(),
-        });
-        let batch = Batch {
-            records: records.collect(),
-        };
-        let deadline = Instant::now() + Duration::from_mins(1);
-        let outcome = deliver::handle(&self.functions.deliver, batch, deadline).await;
-        outcome.batch_item_failures.len()
-    }
-
     /// The names of the secrets that are not deleted, the oldest first.
     ///
     /// # Panics
@@ -156,59 +115,6 @@ impl World {
         let mut names: Vec<_> = kept.filter_map(|secret| secret.name).collect();
         names.sort();
         names
-    }
-
-    /// Hands everything in the queue to `deliver`, as Lambda would, until the queue is empty. How many entries failed; those are
-    /// in the queue again.
-    ///
-    /// # Panics
-    /// When the queue can't be read.
-    pub async fn deliver(&self) -> usize {
-        let Embedded {
-            queue, queue_url, ..
-        } = &self.embedded;
-        let mut failed = Vec::new();
-        loop {
-            let received = queue
-                .receive_message()
-                .queue_url(queue_url)
-                .max_number_of_messages(10);
-            let received = received.send().await.expect("the queue answers");
-            let messages = received.messages.unwrap_or_default();
-            if messages.is_empty() {
-                break;
-            }
-            let records = messages.iter().map(|message| Entry {
-                message_id: message.message_id.clone().unwrap_or_default(),
-                body: message.body.clone().unwrap_or_default(),
-                attributes: Attributes::default(),
-            });
-            let batch = Batch {
-                records: records.collect(),
-            };
-            let deadline = Instant::now() + Duration::from_mins(1);
-            let outcome = deliver::handle(&self.functions.deliver, batch, deadline).await;
-            for message in messages {
-                let again = outcome
-                    .batch_item_failures
-                    .iter()
-                    .any(|failure| Some(&failure.item_identifier) == message.message_id.as_ref());
-                let receipt = message.receipt_handle.unwrap_or_default();
-                if again {
-                    failed.push(receipt);
-                } else {
-                    let delete = queue.delete_message().queue_url(queue_url);
-                    let deleted = delete.receipt_handle(receipt).send().await;
-                    deleted.expect("the entry is deleted");
-                }
-            }
-        }
-        for receipt in &failed {
-            let show = queue.change_message_visibility().queue_url(queue_url);
-            let shown = show.receipt_handle(receipt).visibility_timeout(0);
-            shown.send().await.expect("the entry is shown again");
-        }
-        failed.len()
     }
 
     /// One sweep.

@@ -1,0 +1,153 @@
+//! What brings a message to its end when the first attempt, the queue or the sender fails.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tests::mail_server::{MailServer, Script};
+use tests::world::{World, at_once, reaching};
+
+use crate::support::{default_connection, id_of, received, sent, submitted};
+
+#[tokio::test]
+async fn a_retry_is_made_when_its_time_has_come_by_the_settings_of_then() {
+    let world = World::start().await;
+    let tenant = world.tenant("acme");
+    let busy = MailServer::start(Script::new().on(".", "451 4.3.0 later")).await;
+    let idle = MailServer::start(Script::new()).await;
+    let connection = default_connection(&tenant, &busy, json!({})).await;
+    let message = sent(&world, &tenant, json!({})).await;
+    assert_eq!(message["status"], "retrying");
+    let path = format!("/v1/messages/{}", message["id"].as_str().expect("an id"));
+    let port = json!({"port": idle.address().port()});
+    assert_eq!(tenant.patch(&connection, &port).await.status, 200);
+    world.clock.advance(Duration::from_secs(40));
+    world.sweep().await;
+    world.deliver().await;
+    assert!(
+        received(&idle).await.is_empty(),
+        "not before a minute less a fifth"
+    );
+    world.clock.advance(Duration::from_secs(40));
+    world.sweep().await;
+    assert_eq!(world.deliver().await, 0);
+    let message = tenant.get(&path).await.body;
+    assert_eq!(message["status"], "sent", "{message}");
+    assert_eq!(message["attempts"].as_array().map(Vec::len), Some(2));
+    assert_eq!(
+        (received(&busy).await.len(), received(&idle).await.len()),
+        (1, 1)
+    );
+    // The same Message-ID both times: a recipient's server can tell.
+    let line = format!(
+        "Message-ID: {}",
+        message["message_id"].as_str().expect("one")
+    );
+    for server in [&busy, &idle] {
+        let body = received(server).await[0].body.clone();
+        assert!(String::from_utf8_lossy(&body).contains(&line));
+    }
+}
+
+#[tokio::test]
+async fn a_message_whose_queue_entry_was_lost_is_found_by_the_sweeper() {
+    let world = World::start().await;
+    let tenant = world.tenant("acme");
+    let server = MailServer::start(Script::new()).await;
+    default_connection(&tenant, &server, json!({})).await;
+    let path = submitted(&tenant, json!({})).await;
+    assert_eq!(world.take_queue().await.len(), 1);
+    world.sweep().await;
+    assert!(world.take_queue().await.is_empty(), "not due yet");
+    world.clock.advance(Duration::from_mins(10));
+    world.sweep().await;
+    assert_eq!(world.deliver().await, 0);
+    assert_eq!(tenant.get(&path).await.body["status"], "sent");
+    assert_eq!(received(&server).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_duplicated_queue_entry_sends_once() {
+    let world = World::start().await;
+    let tenant = world.tenant("acme");
+    let server = MailServer::start(Script::new()).await;
+    default_connection(&tenant, &server, json!({})).await;
+    let path = submitted(&tenant, json!({})).await;
+    let entry = world.take_queue().await.remove(0);
+    assert_eq!(world.hand_over(vec![entry.clone(); 8]).await, 0);
+    assert_eq!(world.hand_over(vec![entry; 2]).await, 0);
+    let message = tenant.get(&path).await.body;
+    assert_eq!(message["status"], "sent");
+    assert_eq!(message["attempts"].as_array().map(Vec::len), Some(1));
+    assert_eq!(received(&server).await.len(), 1);
+}
+
+#[tokio::test]
+async fn sweeps_at_once_queue_a_due_message_once() {
+    let world = World::start().await;
+    let tenant = world.tenant("acme");
+    let server = MailServer::start(Script::new()).await;
+    default_connection(&tenant, &server, json!({})).await;
+    submitted(&tenant, json!({})).await;
+    world.take_queue().await;
+    world.clock.advance(Duration::from_mins(10));
+    let sweep = world.functions.sweep.clone();
+    at_once(4, |_| {
+        let sweep = sweep.clone();
+        async move { sweep::run(&sweep).await.expect("a sweep") }
+    })
+    .await;
+    assert_eq!(world.take_queue().await.len(), 1);
+}
+
+#[tokio::test]
+async fn who_sends_is_decided_at_delivery() {
+    let world = World::start().await;
+    let tenant = world.tenant("acme");
+    let (old, new) = (
+        MailServer::start(Script::new()).await,
+        MailServer::start(Script::new()).await,
+    );
+    default_connection(&tenant, &old, json!({"name": "old"})).await;
+    let settings = json!({"name": "new", "sender_email": "new@example.org"});
+    let other = tenant.connection(reaching(&new, settings)).await;
+    let path = submitted(&tenant, json!({})).await;
+    assert_eq!(
+        tenant.patch(&other, &json!({"default": true})).await.status,
+        200
+    );
+    assert_eq!(world.deliver().await, 0);
+    let message = tenant.get(&path).await.body;
+    assert_eq!(message["effective"]["connection_id"], id_of(&other));
+    assert_eq!(received(&new).await[0].from, "new@example.org");
+    assert_eq!(old.connections().await, 0);
+}
+
+#[tokio::test]
+async fn a_message_without_a_sender_is_parked_until_a_connection_is_active() {
+    let world = World::start().await;
+    let tenant = world.tenant("acme");
+    let server = MailServer::start(Script::new()).await;
+    let connection = tenant.connection(reaching(&server, json!({}))).await;
+    let path = submitted(&tenant, json!({})).await;
+    let active = |active: bool| {
+        let (tenant, connection) = (tenant.clone(), connection.clone());
+        async move { tenant.patch(&connection, &json!({"active": active})).await }
+    };
+    assert_eq!(active(false).await.status, 200);
+    assert_eq!(world.deliver().await, 0);
+    let parked = tenant.get(&path).await.body;
+    assert_eq!(parked["status"], "retrying", "{parked}");
+    assert!(parked["parked"].is_string() && parked["next_attempt_at"].is_string());
+    assert_eq!(parked["attempts"], json!([]));
+    assert_eq!(server.connections().await, 0);
+    assert_eq!(active(true).await.status, 200);
+    world.clock.advance(Duration::from_mins(6));
+    world.sweep().await;
+    assert_eq!(world.deliver().await, 0);
+    let message = tenant.get(&path).await.body;
+    assert_eq!(
+        (&message["status"], &message["parked"]),
+        (&json!("sent"), &Value::Null)
+    );
+    assert_eq!(received(&server).await.len(), 1);
+}
