@@ -5,6 +5,7 @@ mod connections;
 mod connections_idempotency;
 mod default_role;
 mod default_rules;
+mod gateway;
 mod layers;
 mod messages;
 mod messages_idempotency;

@@ -117,7 +117,7 @@ async fn conclude(state: &State, claim: &Claim, result: AttemptResult) -> Result
 }
 
 /// Writes what became of the message. By now it may have left, so the outcome must not be lost to a passing fault: another worker
-/// would send it again. Tried until the claim is about to run out.
+/// would send it again.
 async fn write(state: &State, claim: &Claim, record: &Record) -> Result<(), StorageError> {
     let message = &record.message;
     let mut attempts = Attempts::default();
