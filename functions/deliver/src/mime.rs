@@ -4,9 +4,10 @@
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment as Part, Body, Mailbox as Address, MultiPart, SinglePart};
 use lettre::{Message as Mime, address::AddressError};
+use shared::model::attachment::Attachment;
 use shared::model::email::Mailbox;
 use shared::model::message::Message;
-use shared::model::submission::{Attachment, Content};
+use shared::model::submission::Content;
 
 /// Why a message can't be written: what the door of submission let through should never meet this.
 #[derive(Debug, thiserror::Error)]

@@ -1,5 +1,6 @@
 //! The domain, pure: no IO, no clock, no AWS, no HTTP. What can be decided without asking anyone is decided here.
 
+pub mod attachment;
 pub mod connection;
 pub mod email;
 pub mod encryption;
