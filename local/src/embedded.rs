@@ -31,8 +31,6 @@ pub const REGION: &str = "eu-west-3";
 pub const CONNECTIONS_TABLE: &str = "connections";
 /// The table of message records: hash `pk`.
 pub const MESSAGES_TABLE: &str = "messages";
-/// The sparse index of both tables on what is due: hash `due_shard`, range `due_at`, keys only.
-pub const DUE_INDEX: &str = "due";
 /// The bucket that holds what messages contain.
 pub const CONTENT_BUCKET: &str = "content";
 /// The queue of deliveries.

@@ -8,9 +8,11 @@ use aws_sdk_dynamodb::types::{
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use aws_sdk_sqs::types::QueueAttributeName;
 
+use shared::aws::due;
+
 use super::{
-    CONTENT_BUCKET, DEAD_LETTER_QUEUE, DUE_INDEX, Embedded, EmbeddedError, MAX_RECEIVES, QUEUE,
-    REGION, service,
+    CONTENT_BUCKET, DEAD_LETTER_QUEUE, Embedded, EmbeddedError, MAX_RECEIVES, QUEUE, REGION,
+    service,
 };
 
 impl Embedded {
@@ -36,7 +38,7 @@ impl Embedded {
                 .map_err(&build)
         };
         let due = GlobalSecondaryIndex::builder()
-            .index_name(DUE_INDEX)
+            .index_name(due::INDEX)
             .key_schema(key("due_shard", KeyType::Hash)?)
             .key_schema(key("due_at", KeyType::Range)?)
             .projection(

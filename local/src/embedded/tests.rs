@@ -40,7 +40,7 @@ async fn read_one_of_each(embedded: &Embedded) -> (usize, String, Vec<u8>) {
         .dynamodb
         .query()
         .table_name(CONNECTIONS_TABLE)
-        .index_name(DUE_INDEX)
+        .index_name(shared::aws::due::INDEX)
         .key_condition_expression("due_shard = :shard")
         .expression_attribute_values(":shard", AttributeValue::S("0".to_owned()))
         .send()

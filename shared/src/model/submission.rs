@@ -13,7 +13,7 @@ use super::sender::Requested;
 use super::text;
 
 /// The most recipients of a message, To, Cc and Bcc together.
-pub const MAX_RECIPIENTS: usize = 50;
+const MAX_RECIPIENTS: usize = 50;
 /// The most attachments, custom headers or metadata entries of a message.
 const MAX_ENTRIES: usize = 50;
 /// The most characters of a subject or a header's value. A word can't be folded, and with the header's name it must fit into the 998

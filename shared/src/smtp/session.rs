@@ -53,11 +53,6 @@ impl Session {
         self.wire.is_encrypted()
     }
 
-    /// Gives a session that is used again its new end.
-    pub fn set_deadline(&mut self, deadline: Instant) {
-        self.deadline = deadline;
-    }
-
     /// Whether another transaction may start: the last one ended cleanly, and the server has neither said anything since
     /// nor gone away. Asked before every reuse.
     pub async fn is_reusable(&mut self) -> bool {

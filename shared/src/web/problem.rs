@@ -42,8 +42,6 @@ pub enum ProblemType {
     Validation,
     /// The idempotency key was used with another body.
     IdempotencyMismatch,
-    /// Too many requests.
-    RateLimited,
     /// Our fault.
     Internal,
     /// Not now.
@@ -127,11 +125,6 @@ impl ProblemType {
                 "idempotency_mismatch",
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "The idempotency key was used for another request",
-            ),
-            Self::RateLimited => (
-                "rate_limited",
-                StatusCode::TOO_MANY_REQUESTS,
-                "Too many requests",
             ),
             Self::Internal => (
                 "internal",
