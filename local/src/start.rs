@@ -13,10 +13,11 @@ use deliver::Batch;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde_json::Value;
 use shared::clock::Clock;
+use shared::dns::{Resolver, ResolverError};
 use shared::model::host::Host;
 use shared::model::network::DialPolicy;
 use shared::model::tenant::Tenant;
-use shared::smtp::{Deadlines, Dialer, Resolver, Tls};
+use shared::smtp::{Deadlines, Dialer, Tls};
 use shared::web::caller::Caller;
 use shared::web::problem::Problem;
 use tokio::net::TcpListener;
@@ -95,6 +96,9 @@ pub enum StartError {
     /// TLS with the authorities to trust.
     #[error("cannot set up TLS")]
     Tls(#[from] tokio_rustls::rustls::Error),
+    /// The machine's name servers.
+    #[error(transparent)]
+    Resolver(#[from] ResolverError),
     /// An embedded service, or the data directory.
     #[error(transparent)]
     Embedded(#[from] EmbeddedError),
@@ -130,7 +134,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
             &[inbox_starttls.port(), inbox_tls.port()],
             &options.allow_hosts,
         ),
-        resolver: Resolver::System,
+        resolver: Resolver::system()?,
         ipv6: true,
         tls: Tls::new(&trusted)?,
         ehlo_name: Host::Name("localhost".to_owned()),

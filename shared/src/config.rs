@@ -4,9 +4,10 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
+use crate::dns::{Resolver, ResolverError};
 use crate::model::host::Host;
 use crate::model::network::DialPolicy;
-use crate::smtp::{Deadlines, Dialer, Resolver, Tls};
+use crate::smtp::{Deadlines, Dialer, Tls};
 
 /// Why a function can't start.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +23,9 @@ pub enum ConfigError {
         /// What is wrong with it. Never the value: it may be a credential.
         reason: String,
     },
+    /// The machine's name servers can't be found.
+    #[error(transparent)]
+    Resolver(#[from] ResolverError),
 }
 
 /// A required variable.
@@ -79,7 +83,7 @@ pub fn dialer() -> Result<Dialer, ConfigError> {
     let ehlo_name = required("EHLO_NAME")?;
     Ok(Dialer {
         policy: dial_policy()?,
-        resolver: Resolver::System,
+        resolver: Resolver::system()?,
         ipv6: false,
         tls: Tls::new(&[]).expect("the web's own roots are certificates"),
         ehlo_name: Host::parse(&ehlo_name)

@@ -5,6 +5,7 @@
 pub mod aws;
 pub mod clock;
 pub mod config;
+pub mod dns;
 pub mod model;
 pub mod smtp;
 pub mod telemetry;

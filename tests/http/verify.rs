@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use axum::body::Body;
 use serde_json::{Value, json};
-use shared::smtp::Resolver;
+use shared::dns::Resolver;
 use tests::mail_server::{Certificate, MailServer, Script, dialer};
 use tests::world::{Client, World, connection, reaching};
 use tokio::net::TcpSocket;
@@ -220,7 +220,7 @@ async fn an_internal_name_is_answered_as_one_that_does_not_exist() {
         ["10.0.0.1", "169.254.169.254", "::1"].map(|ip| ip.parse::<IpAddr>().expect("an address"));
     let names = internal.iter().enumerate();
     let names = names.map(|(n, ip)| (format!("inside-{n}.example.test"), vec![*ip]));
-    inside.resolver = Resolver::Fixed(names.collect::<HashMap<_, _>>());
+    inside.resolver = Resolver::fixed(&names.collect::<HashMap<_, _>>());
     let world = World::with(inside).await;
     let tenant = world.tenant("acme");
     let bare = |host: &str| {

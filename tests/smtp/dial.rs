@@ -1,8 +1,9 @@
 use std::collections::HashMap;
 
+use shared::dns::Resolver;
 use shared::model::host::Host;
 use shared::model::network::DialPolicy;
-use shared::smtp::{FailureCode, Progress, Resolver, Stage, StageStatus, Target};
+use shared::smtp::{FailureCode, Progress, Stage, StageStatus, Target};
 use tests::mail_server::{HOST, MailServer, Script};
 use tokio::net::TcpListener;
 
@@ -44,7 +45,7 @@ async fn a_name_that_changes_its_address_after_it_was_saved_is_judged_again_at_t
     let canary = MailServer::start(Script::new()).await;
     let mut dialer = canary.dialer();
     dialer.policy = DialPolicy::default();
-    dialer.resolver = Resolver::Fixed(HashMap::from([(
+    dialer.resolver = Resolver::fixed(&HashMap::from([(
         HOST.to_owned(),
         vec!["127.0.0.1".parse().expect("an address")],
     )]));
@@ -63,7 +64,7 @@ async fn the_next_address_is_tried_when_one_does_not_answer() {
     let mut dialer = server.dialer();
     // Nobody listens on 127.0.0.2 at this port.
     let addresses = ["127.0.0.2", "127.0.0.1"].map(|ip| ip.parse().expect("an address"));
-    dialer.resolver = Resolver::Fixed(HashMap::from([(HOST.to_owned(), addresses.to_vec())]));
+    dialer.resolver = Resolver::fixed(&HashMap::from([(HOST.to_owned(), addresses.to_vec())]));
     let mut progress = Progress::default();
     let session = dialer.open(&server.target(), soon(), &mut progress).await;
     session.expect("a session").quit().await;

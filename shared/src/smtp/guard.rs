@@ -1,43 +1,16 @@
 //! From a host to the socket addresses that may be dialled.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use tokio::time::{Instant, timeout_at};
 
 use super::failure::FailureCode;
+use crate::dns::Resolver;
 use crate::model::host::Host;
 use crate::model::network::DialPolicy;
 
 /// The most addresses of one host that are tried.
 const MAX_ADDRESSES: usize = 8;
-
-/// Turns names into addresses.
-#[derive(Debug, Clone, Default)]
-pub enum Resolver {
-    /// The machine's resolver.
-    #[default]
-    System,
-    /// Fixed answers by name, in lower-case A-labels; other names don't exist.
-    Fixed(HashMap<String, Vec<IpAddr>>),
-}
-
-impl Resolver {
-    async fn look_up(&self, name: &str) -> Vec<IpAddr> {
-        match self {
-            Self::System => {
-                // The final dot keeps the resolver's search domains out. A single label is looked up as it is: hosts files
-                // don't know `localhost.`
-                let dot = if name.contains('.') { "." } else { "" };
-                tokio::net::lookup_host((format!("{name}{dot}"), 0))
-                    .await
-                    .map(|found| found.map(|address| address.ip()).collect())
-                    .unwrap_or_default()
-            }
-            Self::Fixed(answers) => answers.get(name).cloned().unwrap_or_default(),
-        }
-    }
-}
 
 /// The addresses of `host` that `policy` permits on `port`, in the resolver's order. IPv6 ones only where the deployment has
 /// a way out for them.
@@ -55,7 +28,7 @@ pub(crate) async fn permitted_addresses(
 ) -> Result<Vec<SocketAddr>, FailureCode> {
     let addresses = match host {
         Host::Ip(ip) => vec![*ip],
-        Host::Name(_) => timeout_at(until, resolver.look_up(&host.to_ascii()))
+        Host::Name(_) => timeout_at(until, resolver.addresses(&host.to_ascii(), ipv6))
             .await
             .unwrap_or_default(),
     };
@@ -75,13 +48,14 @@ pub(crate) async fn permitted_addresses(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
     use std::time::Duration;
 
     use super::*;
 
     async fn addresses(host: &str, port: u16, ipv6: bool) -> Result<Vec<String>, FailureCode> {
         let ips = |texts: &[&str]| texts.iter().filter_map(|text| text.parse().ok()).collect();
-        let resolver = Resolver::Fixed(HashMap::from([
+        let resolver = Resolver::fixed(&HashMap::from([
             (
                 "mixed.example.com".to_owned(),
                 ips(&["10.0.0.1", "1.1.1.1", "::1", "2606:4700::1111", "1.1.1.1"]),

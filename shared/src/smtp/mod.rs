@@ -26,7 +26,6 @@ mod wire;
 pub use auth::Credentials;
 pub use dialer::{Deadlines, Dialer, Target};
 pub use failure::{Failure, FailureCode, Stage};
-pub use guard::Resolver;
 pub use progress::{Progress, ServerFacts, StageReport, StageStatus};
 pub use reply::Reply;
 pub use session::Session;

@@ -17,11 +17,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use shared::dns::Resolver;
 use shared::model::encryption::Encryption;
 use shared::model::host::Host;
 use shared::model::network::DialPolicy;
 use shared::model::password::Password;
-use shared::smtp::{Credentials, Deadlines, Dialer, Resolver, Target, Tls};
+use shared::smtp::{Credentials, Deadlines, Dialer, Target, Tls};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -49,7 +50,7 @@ pub fn dialer() -> Dialer {
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
     Dialer {
         policy: DialPolicy::default().allowing("127.0.0.0/8".parse().expect("a network"), None),
-        resolver: Resolver::Fixed(HashMap::from([(HOST.to_owned(), vec![here])])),
+        resolver: Resolver::fixed(&HashMap::from([(HOST.to_owned(), vec![here])])),
         ipv6: false,
         tls: Tls::new(&[root()]).expect("an authority"),
         ehlo_name: Host::parse("client.example.test").expect("a host"),
