@@ -65,7 +65,7 @@ async fn a_535_is_a_refused_login_with_its_enhanced_status_code() {
     let failure = opened.expect_err("a failure");
     assert_eq!(told(&failure), (Auth, AuthenticationRejected, Some(535)));
     assert!(failure.is_refused_login());
-    assert_eq!(failure.pointer(), Some("/password"));
+    assert_eq!(failure.code.pointer(), Some("/password"));
     let reply = failure.reply.expect("a reply");
     assert_eq!(reply.enhanced.as_deref(), Some("5.7.139"));
     assert_eq!(reply.text, "Authentication unsuccessful");

@@ -115,7 +115,7 @@ async fn tls_on_a_plain_port_is_told_apart() {
     };
     let failure = open(&server, &target).await.expect_err("a failure");
     assert_eq!(told(&failure), (Tls, TlsNotSpoken, None));
-    assert_eq!(failure.pointer(), Some("/encryption"));
+    assert_eq!(failure.code.pointer(), Some("/encryption"));
 }
 
 #[tokio::test]

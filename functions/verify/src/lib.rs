@@ -4,6 +4,7 @@
 
 mod config;
 mod draft;
+mod language;
 mod report;
 mod saved;
 

@@ -122,9 +122,9 @@ pub(crate) async fn verify(
     let failure = outcome.err().map(|failure| FailureReport {
         stage: failure.stage,
         code: failure.code,
-        pointer: failure.pointer(),
-        title: failure.title(),
-        hint: failure.hint(),
+        pointer: failure.code.pointer(),
+        title: "",
+        hint: "",
         reply: failure.reply,
     });
     Report {

@@ -12,6 +12,7 @@ pub mod message;
 pub mod network;
 pub mod password;
 pub mod port;
+pub mod provider;
 pub mod reply;
 pub mod retry;
 pub mod sender;
