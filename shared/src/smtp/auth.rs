@@ -6,6 +6,7 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use zeroize::Zeroizing;
 
+use super::diagnosis;
 use super::failure::{Failure, FailureCode, Stage};
 use super::replies::{Lines, is_unsafe};
 use super::reply::Reply;
@@ -63,14 +64,9 @@ pub(crate) async fn log_in(
     };
     match answer.code {
         235 => Ok(mechanism),
-        code => {
+        _ => {
             let reply = without_echo(&answer, credentials);
-            let code = match code {
-                _ if reply.is_not_now() => FailureCode::TemporarilyUnavailable,
-                _ if reply.is_transient() => FailureCode::AuthenticationTemporarilyFailed,
-                _ if reply.is_permanent() => FailureCode::AuthenticationRejected,
-                _ => FailureCode::ProtocolError,
-            };
+            let code = diagnosis::login(&answer.to_reply());
             Err(failed(code).with_reply(reply))
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::auth::{self, Credentials};
+use super::diagnosis;
 use super::dial;
 use super::failure::{Failure, FailureCode, Stage};
 use super::guard::permitted_addresses;
@@ -125,12 +126,9 @@ impl Dialer {
             let started = Instant::now();
             let until = deadline.min(started + self.deadlines.reply);
             let secured = self.tls.handshake(stream, &target.host, until).await;
-            let secured = secured.map_err(at(Stage::Tls));
-            let (stream, facts) =
-                progress.observe(Stage::Tls, started, secured, |(_, facts)| {
-                    Some(facts.version.clone())
-                })?;
-            progress.server.tls = Some(facts);
+            let secured = progress.note_tls(secured).map_err(at(Stage::Tls));
+            let version = progress.tls_version();
+            let stream = progress.observe(Stage::Tls, started, secured, |_| version)?;
             Wire::tls(stream)
         } else {
             Wire::plain(stream)
@@ -146,8 +144,8 @@ impl Dialer {
         if target.encryption == Encryption::Starttls {
             let started = Instant::now();
             let secured = self.start_tls(session, target, progress).await;
-            let detail = progress.server.tls.as_ref().map(|tls| tls.version.clone());
-            session = progress.observe(Stage::Tls, started, secured, |_| detail)?;
+            let version = progress.tls_version();
+            session = progress.observe(Stage::Tls, started, secured, |_| version)?;
         }
 
         if let Some(credentials) = &target.credentials {
@@ -169,7 +167,14 @@ impl Dialer {
     ) -> Result<Session, Failure> {
         let failed = |code| Failure::new(Stage::Tls, code);
         if !session.extensions().starttls {
-            return Err(failed(FailureCode::StarttlsNotOffered));
+            let greeting = progress.server.greeting.as_deref().unwrap_or_default();
+            return Err(failed(
+                if diagnosis::is_masked(greeting, session.extensions().lines()) {
+                    FailureCode::Intercepted
+                } else {
+                    FailureCode::StarttlsNotOffered
+                },
+            ));
         }
         let answer = session
             .command(b"STARTTLS\r\n")
@@ -192,18 +197,14 @@ impl Dialer {
             .into_plain()
             .ok_or(failed(FailureCode::ConnectionLost))?;
         let until = deadline.min(Instant::now() + self.deadlines.reply);
-        let (stream, facts) = self
-            .tls
-            .handshake(stream, &target.host, until)
-            .await
-            .map_err(|code| {
-                failed(match code {
-                    // It offered to, so this is no matter of the wrong port.
-                    FailureCode::TlsNotSpoken => FailureCode::TlsFailed,
-                    other => other,
-                })
-            })?;
-        progress.server.tls = Some(facts);
+        let secured = self.tls.handshake(stream, &target.host, until).await;
+        let stream = progress.note_tls(secured).map_err(|code| {
+            failed(match code {
+                // It offered to, so this is no matter of the wrong port.
+                FailureCode::TlsNotSpoken => FailureCode::TlsFailed,
+                other => other,
+            })
+        })?;
         let mut session = Session::new(Wire::tls(stream), self.deadlines, deadline);
         session
             .say_hello(&self.hello_name(), Stage::Tls, progress)

@@ -201,14 +201,10 @@ impl Failure {
         self
     }
 
-    /// Whether the settings must change before another attempt makes sense: what suspends a connection.
+    /// Whether the server judged the login and refused it (5xx to AUTH): what suspends a connection, and what is not asked for
+    /// again at once.
     #[must_use]
-    pub const fn is_refused_login(&self) -> bool {
-        matches!(
-            self.code,
-            FailureCode::AuthenticationRejected
-                | FailureCode::AppPasswordRequired
-                | FailureCode::PasswordLoginDisabled
-        )
+    pub fn is_refused_login(&self) -> bool {
+        self.stage == Stage::Auth && self.reply.as_ref().is_some_and(Reply::is_permanent)
     }
 }

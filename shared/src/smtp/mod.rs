@@ -3,9 +3,11 @@
 //!
 //! `guard` says which addresses may be dialled, `dial` opens the socket and `tls` protects it, as `dialer` asks them to; `wire`
 //! carries flights out and replies in; `session` keeps them in step; `auth` logs in; `sender` asks about a sender;
-//! `transaction` sends one message and `verdict` says what became of it.
+//! `transaction` sends one message and `verdict` says what became of it; `diagnosis` tells what a refusal is about.
 
 pub mod auth;
+mod certificate;
+mod diagnosis;
 mod dial;
 pub mod dialer;
 pub mod extensions;
@@ -24,12 +26,13 @@ pub mod verdict;
 mod wire;
 
 pub use auth::Credentials;
+pub use certificate::Certificate;
 pub use dialer::{Deadlines, Dialer, Target};
 pub use failure::{Failure, FailureCode, Stage};
 pub use progress::{Progress, ServerFacts, StageReport, StageStatus};
 pub use reply::Reply;
 pub use session::Session;
-pub use tls::{Certificate, Tls, TlsFacts};
+pub use tls::{Tls, TlsFacts};
 pub use verdict::{
     ConnectionVerdict, Envelope, Impossible, RecipientOutcome, Transaction, Verdict,
 };

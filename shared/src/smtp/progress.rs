@@ -7,8 +7,8 @@ use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use super::extensions::Extensions;
-use super::failure::{Failure, Stage};
-use super::tls::TlsFacts;
+use super::failure::{Failure, FailureCode, Stage};
+use super::tls::{HandshakeFailure, TlsFacts};
 
 /// How a stage ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -44,6 +44,8 @@ pub struct ServerFacts {
     pub greeting: Option<String>,
     /// What it offered in answer to the last EHLO, line by line.
     pub extensions: Vec<String>,
+    /// The most octets of one message that it takes, where it says so (SIZE, RFC 1870).
+    pub size_limit: Option<u64>,
     /// The ways to log in that it offered (RFC 4954).
     pub auth_mechanisms: Vec<String>,
     /// The session's encryption, once there is one.
@@ -53,6 +55,7 @@ pub struct ServerFacts {
 impl ServerFacts {
     pub(crate) fn note_extensions(&mut self, extensions: &Extensions) {
         self.extensions = extensions.lines().to_vec();
+        self.size_limit = extensions.max_size;
         self.auth_mechanisms = extensions.mechanisms().to_vec();
     }
 }
@@ -89,6 +92,31 @@ impl Progress {
             detail,
         });
         result
+    }
+
+    /// Notes what a handshake showed, also where it failed.
+    pub(super) fn note_tls<T>(
+        &mut self,
+        secured: Result<(T, TlsFacts), HandshakeFailure>,
+    ) -> Result<T, FailureCode> {
+        match secured {
+            Ok((stream, facts)) => {
+                self.server.tls = Some(facts);
+                Ok(stream)
+            }
+            Err(HandshakeFailure { code, certificate }) => {
+                self.server.tls = certificate.map(|certificate| TlsFacts {
+                    version: None,
+                    cipher: None,
+                    certificate: Some(certificate),
+                });
+                Err(code)
+            }
+        }
+    }
+
+    pub(super) fn tls_version(&self) -> Option<String> {
+        self.server.tls.as_ref()?.version.clone()
     }
 
     /// Notes `stage` as skipped, unless it took place.

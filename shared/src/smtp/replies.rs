@@ -137,7 +137,7 @@ fn split_line(line: &[u8]) -> Result<(u16, bool, &[u8]), NotAReply> {
 }
 
 /// Text that is safe to show: valid UTF-8, no control characters, nothing that turns or hides other text.
-fn clean(text: &[u8]) -> String {
+pub(super) fn clean(text: &[u8]) -> String {
     String::from_utf8_lossy(text)
         .chars()
         .map(

@@ -1,5 +1,6 @@
 //! Whether a server takes a sender.
 
+use super::diagnosis;
 use super::failure::{Failure, FailureCode, Stage};
 use super::flight::{Flight, MailParameters};
 use super::session::Session;
@@ -32,13 +33,10 @@ impl Session {
         };
         self.clean = reset.is_ok_and(|lines| lines.code / 100 == 2);
         let reply = answer.to_reply();
-        let code = match reply.code {
-            _ if reply.is_accepted() => return Ok(()),
-            530 => FailureCode::AuthenticationRequired,
-            _ if reply.is_transient() => FailureCode::TemporarilyUnavailable,
-            _ if reply.is_permanent() => FailureCode::SenderRefused,
-            _ => FailureCode::ProtocolError,
-        };
+        if reply.is_accepted() {
+            return Ok(());
+        }
+        let code = diagnosis::sender(&reply);
         Err(failed(code).with_reply(reply))
     }
 }

@@ -3,11 +3,12 @@
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use super::diagnosis;
 use super::dialer::Deadlines;
 use super::extensions::Extensions;
 use super::failure::{Failure, FailureCode, Stage};
 use super::progress::Progress;
-use super::replies::{Lines, NotAReply};
+use super::replies::Lines;
 use super::wire::{Broken, Wire};
 
 /// A session that is ready for mail. It is worth keeping only while [`Session::is_reusable`] says so.
@@ -116,32 +117,23 @@ impl Session {
         let failed = |code| Failure::new(Stage::Greeting, code);
         let greeting = match self.hear().await {
             Ok(greeting) => greeting,
-            Err(Broken::NotAReply(error)) => return Err(failed(self.strange_greeting(error))),
+            Err(Broken::NotAReply(_)) => {
+                let code = diagnosis::stranger(self.wire.unread(), self.is_encrypted());
+                return Err(failed(code));
+            }
             // On this port a silent server is one that waits for our handshake.
             Err(Broken::TimedOut) if port == 465 && !self.is_encrypted() => {
                 return Err(failed(FailureCode::TlsExpected));
             }
             Err(broken) => return Err(broken.at(Stage::Greeting)),
         };
-        match greeting.code {
-            220 => progress.server.greeting = Some(greeting.to_reply().text),
-            400..=499 => return Err(failed(FailureCode::TemporarilyUnavailable)),
-            500..=599 => return Err(failed(FailureCode::GreetingRefused)),
-            _ => return Err(failed(FailureCode::NotAMailServer)),
+        let greeting = greeting.to_reply();
+        // Its words are not passed on: who asks has not been shown a mail server yet.
+        if greeting.code != 220 {
+            return Err(failed(diagnosis::greeting(&greeting)));
         }
+        progress.server.greeting = Some(greeting.text);
         self.say_hello(name, Stage::Greeting, progress).await
-    }
-
-    fn strange_greeting(&self, error: NotAReply) -> FailureCode {
-        match (error, self.wire.unread()) {
-            // A TLS record: alert or handshake.
-            (NotAReply::NoCode | NotAReply::LineTooLong, [0x15 | 0x16, 0x03, ..])
-                if !self.is_encrypted() =>
-            {
-                FailureCode::TlsExpected
-            }
-            _ => FailureCode::NotAMailServer,
-        }
     }
 
     /// EHLO, or HELO for a server that refuses it (RFC 5321 §3.2).
@@ -163,12 +155,13 @@ impl Session {
                 return Ok(());
             }
         }
-        let code = match answer.code {
-            400..=499 => FailureCode::TemporarilyUnavailable,
+        let reply = answer.to_reply();
+        let code = match reply.code {
+            400..=499 => diagnosis::unavailable(&reply),
             500..=599 => FailureCode::EhloRefused,
             _ => FailureCode::ProtocolError,
         };
-        Err(Failure::new(stage, code).with_reply(answer.to_reply()))
+        Err(Failure::new(stage, code).with_reply(reply))
     }
 
     async fn greet_with(&mut self, verb: &str, name: &str, stage: Stage) -> Result<Lines, Failure> {

@@ -9,39 +9,49 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::client::WebPkiServerVerifier;
+use tokio_rustls::rustls::client::danger::{
+    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
+};
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{
-    AlertDescription, CertificateError, ClientConfig, Error, ProtocolVersion, RootCertStore,
-    version,
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError,
+    ProtocolVersion, RootCertStore, SignatureScheme, version,
 };
 use utoipa::ToSchema;
 
+use super::certificate::Certificate;
 use super::failure::FailureCode;
 use crate::model::host::Host;
 
 /// What a session's encryption turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TlsFacts {
-    /// The version of the protocol.
+    /// The version of the protocol; null where the handshake failed.
     #[schema(example = "TLSv1.3")]
-    pub version: String,
-    /// The cipher suite, by its IANA name.
+    pub version: Option<String>,
+    /// The cipher suite, by its IANA name; null where the handshake failed.
     #[schema(example = "TLS13_AES_256_GCM_SHA384")]
-    pub cipher: String,
-    /// The server's certificate, where it could be read.
+    pub cipher: Option<String>,
+    /// The server's certificate, where there is one that can be read.
     pub certificate: Option<Certificate>,
 }
 
-/// What a certificate says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Certificate {
-    /// Whom it is for.
-    pub subject: String,
-    /// Who issued it.
-    pub issuer: String,
-    /// When it expires, RFC 3339.
-    pub not_after: String,
+/// Why a handshake failed, with the certificate where that was the reason.
+#[derive(Debug)]
+pub(crate) struct HandshakeFailure {
+    pub(crate) code: FailureCode,
+    pub(crate) certificate: Option<Certificate>,
+}
+
+impl From<FailureCode> for HandshakeFailure {
+    fn from(code: FailureCode) -> Self {
+        Self {
+            code,
+            certificate: None,
+        }
+    }
 }
 
 /// The client's side of TLS, built once and shared by all sessions.
@@ -60,9 +70,15 @@ impl Tls {
         for der in extra {
             roots.add(CertificateDer::from(der.as_slice()))?;
         }
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let provider = Arc::new(ring::default_provider());
+        let judge = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone());
+        let judge = judge
+            .build()
+            .map_err(|error| Error::General(error.to_string()))?;
+        let config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&version::TLS13, &version::TLS12])?
-            .with_root_certificates(roots)
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(ShowingVerifier(judge)))
             .with_no_client_auth();
         Ok(Self(TlsConnector::from(Arc::new(config))))
     }
@@ -73,7 +89,7 @@ impl Tls {
         stream: TcpStream,
         host: &Host,
         until: Instant,
-    ) -> Result<(TlsStream<TcpStream>, TlsFacts), FailureCode> {
+    ) -> Result<(TlsStream<TcpStream>, TlsFacts), HandshakeFailure> {
         let name = match host {
             Host::Ip(ip) => ServerName::IpAddress((*ip).into()),
             Host::Name(_) => {
@@ -83,7 +99,7 @@ impl Tls {
         let stream = timeout_at(until, self.0.connect(name, stream))
             .await
             .map_err(|_| FailureCode::TimedOut)?
-            .map_err(|error| code(&error))?;
+            .map_err(|error| failure(&error))?;
         let facts = facts(&stream);
         Ok((stream, facts))
     }
@@ -95,30 +111,102 @@ impl fmt::Debug for Tls {
     }
 }
 
-fn facts(stream: &TlsStream<TcpStream>) -> TlsFacts {
-    let (_, session) = stream.get_ref();
-    let version = match session.protocol_version() {
-        Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
-        Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
-        _ => "",
-    };
-    let cipher = session
-        .negotiated_cipher_suite()
-        .map(|suite| format!("{:?}", suite.suite()))
-        .unwrap_or_default();
-    TlsFacts {
-        version: version.to_owned(),
-        cipher,
-        certificate: None,
+/// Judges as rustls does by default, and shows the certificate that it refuses: an administrator has to see what is wrong with
+/// it. It accepts nothing that rustls would not.
+#[derive(Debug)]
+struct ShowingVerifier(Arc<WebPkiServerVerifier>);
+
+/// What [`ShowingVerifier`] refused, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("{code}")]
+struct RefusedCertificate {
+    code: FailureCode,
+    certificate: Option<Certificate>,
+}
+
+impl ServerCertVerifier for ShowingVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let judged =
+            self.0
+                .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        judged.map_err(|error| {
+            let Error::InvalidCertificate(reason) = error else {
+                return error;
+            };
+            let certificate = Certificate::read(end_entity, now);
+            let code = certificate_code(&reason, certificate.as_ref());
+            let refused = Arc::new(RefusedCertificate { code, certificate });
+            Error::InvalidCertificate(CertificateError::Other(OtherError(refused)))
+        })
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.0
+            .verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.0
+            .verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
     }
 }
 
-fn code(error: &io::Error) -> FailureCode {
-    let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref()) else {
-        return FailureCode::ConnectionLost;
+fn facts(stream: &TlsStream<TcpStream>) -> TlsFacts {
+    let (_, session) = stream.get_ref();
+    let version = match session.protocol_version() {
+        Some(ProtocolVersion::TLSv1_3) => Some("TLSv1.3"),
+        Some(ProtocolVersion::TLSv1_2) => Some("TLSv1.2"),
+        _ => None,
     };
-    match error {
-        Error::InvalidCertificate(error) => certificate_code(error),
+    let certificate = session
+        .peer_certificates()
+        .and_then(|chain| Certificate::read(chain.first()?, UnixTime::now()));
+    TlsFacts {
+        version: version.map(str::to_owned),
+        cipher: session
+            .negotiated_cipher_suite()
+            .map(|suite| format!("{:?}", suite.suite())),
+        certificate,
+    }
+}
+
+fn failure(error: &io::Error) -> HandshakeFailure {
+    let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref()) else {
+        return FailureCode::ConnectionLost.into();
+    };
+    HandshakeFailure::from(match error {
+        Error::InvalidCertificate(reason) => {
+            if let CertificateError::Other(OtherError(other)) = reason
+                && let Some(refused) = other.downcast_ref::<RefusedCertificate>()
+            {
+                return HandshakeFailure {
+                    code: refused.code,
+                    certificate: refused.certificate.clone(),
+                };
+            }
+            FailureCode::CertificateInvalid
+        }
         // The first byte was no TLS record's: the server spoke in plain text.
         Error::InvalidMessage(_) => FailureCode::TlsNotSpoken,
         Error::AlertReceived(
@@ -127,10 +215,10 @@ fn code(error: &io::Error) -> FailureCode {
         | Error::PeerIncompatible(_) => FailureCode::TlsTooOld,
         Error::NoCertificatesPresented => FailureCode::CertificateInvalid,
         _ => FailureCode::TlsFailed,
-    }
+    })
 }
 
-fn certificate_code(error: &CertificateError) -> FailureCode {
+fn certificate_code(error: &CertificateError, certificate: Option<&Certificate>) -> FailureCode {
     match error {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             FailureCode::CertificateExpired
@@ -138,10 +226,16 @@ fn certificate_code(error: &CertificateError) -> FailureCode {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             FailureCode::CertificateNotYetValid
         }
-        CertificateError::UnknownIssuer => FailureCode::CertificateUnknownIssuer,
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             FailureCode::CertificateWrongName
         }
+        // One that vouches for itself is also refused as an authority's in a server's place ("Other").
+        CertificateError::UnknownIssuer | CertificateError::Other(_)
+            if certificate.is_some_and(Certificate::is_self_issued) =>
+        {
+            FailureCode::CertificateSelfSigned
+        }
+        CertificateError::UnknownIssuer => FailureCode::CertificateUnknownIssuer,
         _ => FailureCode::CertificateInvalid,
     }
 }

@@ -1,0 +1,354 @@
+//! What a refusal is about, by its code, its enhanced status code (RFC 3463, and what the big providers make of it) and, where
+//! these leave it open, by its words. The words are only ever looked at here: what goes out is one of the closed set.
+
+use super::failure::FailureCode;
+use super::reply::Reply;
+
+/// What answered in place of a greeting, by its first bytes.
+pub(super) fn stranger(bytes: &[u8], encrypted: bool) -> FailureCode {
+    let starts = |prefix: &str| {
+        bytes
+            .get(..prefix.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
+    };
+    match bytes {
+        // A TLS record: alert or handshake.
+        [0x15 | 0x16, 0x03, ..] if !encrypted => FailureCode::TlsExpected,
+        _ if ["HTTP/", "<!DOCTYPE", "<html"].into_iter().any(starts) => FailureCode::HttpServer,
+        _ if ["* OK", "* BYE", "* PREAUTH"].into_iter().any(starts) => FailureCode::ImapServer,
+        _ if ["+OK", "-ERR"].into_iter().any(starts) => FailureCode::Pop3Server,
+        _ => FailureCode::NotAMailServer,
+    }
+}
+
+/// Why a server greets with something else than 220.
+pub(super) fn greeting(reply: &Reply) -> FailureCode {
+    match reply.code {
+        400..=599 if is_policy(reply) => FailureCode::BlockedByPolicy,
+        400..=499 => unavailable(reply),
+        500..=599 => FailureCode::GreetingRefused,
+        _ => FailureCode::NotAMailServer,
+    }
+}
+
+/// What a transient refusal asks to wait for.
+pub(super) fn unavailable(reply: &Reply) -> FailureCode {
+    let says = said(reply);
+    if says(&[
+        "too many connections",
+        "too many concurrent",
+        "too many sessions",
+        "concurrent connections",
+        "connection limit",
+        "connections exceeded",
+        "number of connections",
+        "connection rate",
+    ]) {
+        FailureCode::TooManyConnections
+    } else {
+        FailureCode::TemporarilyUnavailable
+    }
+}
+
+/// Why a login failed: the answer to AUTH, before anything is taken out of it.
+pub(super) fn login(reply: &Reply) -> FailureCode {
+    let says = said(reply);
+    let enhanced = reply.enhanced.as_deref().unwrap_or_default();
+    if says(&[
+        "too many login",
+        "too many failed",
+        "too many bad",
+        "too many auth",
+        "too many invalid",
+        "too many unsuccessful",
+        "login attempts exceeded",
+        "rate limit",
+    ]) {
+        return FailureCode::TooManyLogins;
+    }
+    match (reply.code, enhanced) {
+        _ if reply.is_not_now() => unavailable(reply),
+        _ if reply.is_transient() => FailureCode::AuthenticationTemporarilyFailed,
+        // RFC 4954 §6; also the answer to a mechanism that is offered and not there (RFC 5321 §4.2.4).
+        (538, _) => FailureCode::AuthNeedsEncryption,
+        (502 | 504, _) => FailureCode::NoCommonMechanism,
+        _ if says(&[
+            "application-specific",
+            "application specific",
+            "app-specific",
+            "app password",
+            "invalidsecondfactor",
+        ]) =>
+        {
+            FailureCode::AppPasswordRequired
+        }
+        // Microsoft gives 5.7.139 for wrong credentials too, and then says so.
+        (_, "5.7.139") if says(&["credentials were incorrect"]) => {
+            FailureCode::AuthenticationRejected
+        }
+        (_, "5.7.139" | "5.7.30") => FailureCode::PasswordLoginDisabled,
+        _ if says(&[
+            "authentication is disabled",
+            "authentication disabled",
+            "auth is disabled",
+            "basic authentication",
+            "password authentication is not",
+            "use oauth",
+        ]) =>
+        {
+            FailureCode::PasswordLoginDisabled
+        }
+        // Google: an app password is needed (5.7.9), or a login in the browser, which an app password saves (5.7.14).
+        (534, "5.7.9" | "5.7.14") => FailureCode::AppPasswordRequired,
+        (500..=599, _) => FailureCode::AuthenticationRejected,
+        _ => FailureCode::ProtocolError,
+    }
+}
+
+/// Why a server refuses a sender in answer to MAIL.
+pub(super) fn sender(reply: &Reply) -> FailureCode {
+    match reply.code {
+        530 => FailureCode::AuthenticationRequired,
+        _ if reply.is_transient() => unavailable(reply),
+        _ if is_about_ownership(reply) => FailureCode::SenderNotOwned,
+        500..=599 => FailureCode::SenderRefused,
+        _ => FailureCode::ProtocolError,
+    }
+}
+
+/// Why a message was refused, in answer to RCPT, DATA or its final dot. Many servers hold what they think of the sender back
+/// until then. `usual` is what a permanent refusal is about, if not the sender.
+pub(super) fn message(reply: &Reply, usual: FailureCode) -> FailureCode {
+    match reply.code {
+        530 => FailureCode::AuthenticationRequired,
+        _ if reply.is_transient() => unavailable(reply),
+        _ if is_about_ownership(reply) => FailureCode::SenderNotOwned,
+        _ => usual,
+    }
+}
+
+/// Whether a greeting and what is offered after it were blanked on their way, as firewalls that "inspect" SMTP do: asterisks for
+/// the greeting, `XXXXXXXA` for STARTTLS.
+pub(super) fn is_masked(greeting: &str, extensions: &[String]) -> bool {
+    let stars = greeting.chars().filter(|&letter| letter == '*').count();
+    let starred = stars >= 8 && stars * 2 > greeting.chars().count();
+    starred || extensions.iter().any(|line| line.starts_with("XXXX"))
+}
+
+fn is_policy(reply: &Reply) -> bool {
+    let enhanced = reply.enhanced.as_deref().unwrap_or_default();
+    let says = said(reply);
+    (reply.code == 554 && enhanced.starts_with("5.7."))
+        || says(&[
+            "policy",
+            "blocked",
+            "block list",
+            "blocklist",
+            "blacklist",
+            "black list",
+            "listed",
+            "dnsbl",
+            "spamhaus",
+            "reputation",
+        ])
+}
+
+fn is_about_ownership(reply: &Reply) -> bool {
+    // Exchange Online: "not allowed to send as this sender" (5.7.60), SendAsDenied (5.2.252).
+    matches!(reply.enhanced.as_deref(), Some("5.7.60" | "5.2.252"))
+        || said(reply)(&[
+            "not owned",
+            "send as",
+            "sendas",
+            "authorized to send",
+            "authorised to send",
+            "allowed to send",
+            "permitted to send",
+            "is not verified",
+            "verified sender",
+            "sender identity",
+            "must match",
+            "doesn't match",
+            "does not match",
+        ])
+}
+
+/// Whether the words of a reply hold one of these.
+fn said(reply: &Reply) -> impl Fn(&[&str]) -> bool + use<> {
+    let text = reply.text.to_lowercase();
+    move |phrases| phrases.iter().any(|phrase| text.contains(phrase))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::FailureCode::{
+        AppPasswordRequired, AuthenticationRejected, AuthenticationTemporarilyFailed,
+        BlockedByPolicy, GreetingRefused, HttpServer, ImapServer, MessageRefused,
+        NoCommonMechanism, NotAMailServer, PasswordLoginDisabled, Pop3Server, RecipientRefused,
+        SenderNotOwned, SenderRefused, TemporarilyUnavailable, TlsExpected, TooManyConnections,
+        TooManyLogins,
+    };
+    use super::*;
+
+    fn reply(line: &str) -> Reply {
+        let (code, text) = line.split_at(3);
+        Reply::from_lines(
+            code.parse().expect("a code"),
+            &[text.trim_start().to_owned()],
+        )
+    }
+
+    #[test]
+    fn logins_are_told_apart_as_the_big_providers_refuse_them() {
+        for (line, code) in [
+            (
+                "535 5.7.8 Username and Password not accepted.",
+                AuthenticationRejected,
+            ),
+            (
+                "535 5.7.139 Authentication unsuccessful, the user credentials were incorrect.",
+                AuthenticationRejected,
+            ),
+            (
+                "535 5.7.3 Authentication unsuccessful",
+                AuthenticationRejected,
+            ),
+            ("535 authentication failed (#5.7.1)", AuthenticationRejected),
+            ("550 5.7.1 no", AuthenticationRejected),
+            (
+                "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.",
+                PasswordLoginDisabled,
+            ),
+            (
+                "535 5.7.139 Authentication unsuccessful, basic authentication is disabled.",
+                PasswordLoginDisabled,
+            ),
+            ("535 5.7.139", PasswordLoginDisabled),
+            (
+                "550 5.7.30 Basic authentication is not supported for Client Submission.",
+                PasswordLoginDisabled,
+            ),
+            (
+                "534 5.7.9 Application-specific password required.",
+                AppPasswordRequired,
+            ),
+            ("534 5.7.9", AppPasswordRequired),
+            (
+                "534 5.7.14 Please log in via your web browser and then try again.",
+                AppPasswordRequired,
+            ),
+            ("535 5.7.8 please use an app password", AppPasswordRequired),
+            (
+                "504 5.7.4 Unrecognized authentication type",
+                NoCommonMechanism,
+            ),
+            (
+                "454 4.7.0 Too many login attempts, please try again later.",
+                TooManyLogins,
+            ),
+            (
+                "535 5.7.0 (#AUTH005) Too many bad auth attempts.",
+                TooManyLogins,
+            ),
+            (
+                "454 4.7.0 Temporary authentication failure",
+                AuthenticationTemporarilyFailed,
+            ),
+            (
+                "421 4.7.0 Try again later, closing connection.",
+                TemporarilyUnavailable,
+            ),
+            (
+                "432 4.3.2 Concurrent connections limit exceeded.",
+                TooManyConnections,
+            ),
+        ] {
+            assert_eq!(login(&reply(line)), code, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_greeting_that_refuses_tells_a_policy_from_a_server_that_takes_no_mail() {
+        for (line, code) in [
+            ("554 no SMTP service here", GreetingRefused),
+            (
+                "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org",
+                BlockedByPolicy,
+            ),
+            ("554 5.7.0 no", BlockedByPolicy),
+            ("550 your address has a poor reputation", BlockedByPolicy),
+            ("521 5.3.2 this host never takes mail", GreetingRefused),
+            (
+                "421 4.7.0 Too many connections from your address",
+                TooManyConnections,
+            ),
+            ("421 4.3.2 closing", TemporarilyUnavailable),
+            ("354 go on", NotAMailServer),
+        ] {
+            assert_eq!(greeting(&reply(line)), code, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_sender_that_is_somebody_elses_is_told_from_one_that_is_refused() {
+        for (line, code) in [
+            (
+                "553 5.7.1 <b@example.com>: Sender address rejected: not owned by user a",
+                SenderNotOwned,
+            ),
+            (
+                "550 5.7.60 SMTP; Client does not have permissions to send as this sender",
+                SenderNotOwned,
+            ),
+            ("554 5.2.252 SendAsDenied", SenderNotOwned),
+            (
+                "554 Message rejected: Email address is not verified.",
+                SenderNotOwned,
+            ),
+            (
+                "550 5.1.8 <b@example.com>: Sender address rejected: Domain not found",
+                SenderRefused,
+            ),
+            ("451 4.3.0 later", TemporarilyUnavailable),
+        ] {
+            assert_eq!(sender(&reply(line)), code, "{line}");
+        }
+        assert_eq!(
+            message(&reply("550 5.1.1 no such user"), RecipientRefused),
+            RecipientRefused
+        );
+        assert_eq!(
+            message(&reply("554 5.6.0 spam"), MessageRefused),
+            MessageRefused
+        );
+        let delayed = reply("553 5.7.1 Sender address rejected: not owned by user a");
+        assert_eq!(message(&delayed, RecipientRefused), SenderNotOwned);
+    }
+
+    #[test]
+    fn other_protocols_are_recognised_by_their_first_words() {
+        for (banner, code) in [
+            ("HTTP/1.1 400 Bad Request", HttpServer),
+            ("<!doctype html>", HttpServer),
+            ("* OK [CAPABILITY IMAP4rev1]", ImapServer),
+            ("+OK POP3 ready", Pop3Server),
+            ("SSH-2.0-OpenSSH_9.6", NotAMailServer),
+            ("\u{15}\u{3}\u{1}", TlsExpected),
+            ("", NotAMailServer),
+        ] {
+            assert_eq!(stranger(banner.as_bytes(), false), code, "{banner}");
+        }
+        assert_eq!(stranger(b"\x15\x03\x01", true), NotAMailServer);
+    }
+
+    #[test]
+    fn a_blanked_greeting_or_extension_gives_a_middlebox_away() {
+        let lines = |line: &str| vec![line.to_owned()];
+        assert!(is_masked("********************2*****", &[]));
+        assert!(is_masked("mail.example.com ESMTP", &lines("XXXXXXXA")));
+        assert!(!is_masked(
+            "mail.example.com *** ESMTP ready",
+            &lines("XCLIENT NAME")
+        ));
+    }
+}
