@@ -64,10 +64,14 @@ impl Functions {
                 clock: clock.clone(),
             }),
             verify: Arc::new(verify::State {
-                connections: connections.clone(),
-                secrets: reader(),
-                dialer: dialer.clone(),
-                clock: clock.clone(),
+                egress_ips: egress_ips.clone(),
+                usual: usual_ways,
+                ..verify::State::new(
+                    connections.clone(),
+                    reader(),
+                    dialer.clone(),
+                    clock.clone(),
+                )
             }),
             submit: Arc::new(submit::State {
                 connections: connections.clone(),

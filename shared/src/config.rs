@@ -64,6 +64,21 @@ pub fn list<T: FromStr<Err: std::fmt::Display>>(name: &'static str) -> Result<Ve
         .collect()
 }
 
+/// An optional whole number from 1 on; `usual` where it is not set.
+///
+/// # Errors
+/// When it is no such number.
+pub fn number(name: &'static str, usual: u32) -> Result<u32, ConfigError> {
+    let Some(value) = optional(name) else {
+        return Ok(usual);
+    };
+    let number = value.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| ConfigError::Malformed {
+        name,
+        reason: "it must be a whole number from 1 on".to_owned(),
+    })
+}
+
 /// Which servers may be dialled: the mail ports and those in `EXTRA_PORTS`, on public addresses but for `DENIED_NETWORKS`.
 ///
 /// # Errors

@@ -1,13 +1,16 @@
 //! The environment of this function.
 
+use std::net::IpAddr;
+
 use shared::aws::clients::Clients;
 use shared::aws::connections::ConnectionsTable;
 use shared::aws::secrets::SecretReader;
 use shared::clock::Clock;
-use shared::config::{ConfigError, dialer, required};
+use shared::config::{ConfigError, dialer, list, number, required};
 use shared::smtp::Dialer;
 
 use crate::State;
+use crate::limits::Limits;
 
 /// What the environment says.
 #[derive(Debug)]
@@ -16,6 +19,8 @@ pub struct Config {
     pub tenant_claim: String,
     connections_table: String,
     dialer: Dialer,
+    egress_ips: Vec<IpAddr>,
+    limits: Limits,
 }
 
 impl Config {
@@ -24,24 +29,31 @@ impl Config {
     /// # Errors
     /// Names the variable that is missing or malformed.
     pub fn from_env() -> Result<Self, ConfigError> {
+        let usual = Limits::default();
         Ok(Self {
             tenant_claim: required("TENANT_CLAIM")?,
             connections_table: required("CONNECTIONS_TABLE")?,
             dialer: dialer()?,
+            egress_ips: list("EGRESS_IPS")?,
+            limits: Limits {
+                per_tenant: number("VERIFICATIONS_PER_TENANT", usual.per_tenant)?,
+                per_target: number("VERIFICATIONS_PER_TARGET", usual.per_target)?,
+            },
         })
     }
 
     /// The state for the AWS that `clients` lead to.
     #[must_use]
     pub fn state(&self, clients: &Clients) -> State {
+        let connections = ConnectionsTable {
+            client: clients.dynamodb(),
+            name: self.connections_table.clone(),
+        };
+        let secrets = SecretReader::new(clients.secrets_manager(), Clock::system());
         State {
-            connections: ConnectionsTable {
-                client: clients.dynamodb(),
-                name: self.connections_table.clone(),
-            },
-            secrets: SecretReader::new(clients.secrets_manager(), Clock::system()),
-            dialer: self.dialer.clone(),
-            clock: Clock::system(),
+            egress_ips: self.egress_ips.clone(),
+            limits: self.limits,
+            ..State::new(connections, secrets, self.dialer.clone(), Clock::system())
         }
     }
 }

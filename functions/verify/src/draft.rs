@@ -2,22 +2,26 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State as Shared;
-use shared::model::settings::{ConnectionInput, NewConnection, PasswordChange};
+use shared::model::settings::PasswordChange;
 use shared::web::body::JsonBody;
 use shared::web::caller::Caller;
 use shared::web::problem::{Problem, ProblemBody};
 use shared::web::query::NoParameters;
 
 use crate::State;
-use crate::report::{Report, verify};
+use crate::language::Language;
+use crate::report::{Answer, Report};
+use crate::request::{NewVerification, VerificationInput};
+use crate::verification::Verification;
 
 /// Verify a draft
 ///
-/// Takes what creating a connection takes, and saves nothing. A server that doesn't work is a report too: 200, with `ok` false.
+/// Takes what creating a connection takes, and saves nothing. A server that doesn't work is a report too: 200, with `ok` false. Its
+/// texts are in English or Italian, by `Accept-Language`.
 #[utoipa::path(
-    post, path = "/v1/connections/verify", tag = "verification", request_body = NewConnection,
+    post, path = "/v1/connections/verify", tag = "verification", request_body = NewVerification,
+    params(("Accept-Language" = Option<String>, Header, description = "English or Italian for the texts of the report")),
     responses(
         (status = 200, body = Report),
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
@@ -26,16 +30,27 @@ use crate::report::{Report, verify};
 )]
 pub(crate) async fn verify_draft(
     Shared(state): Shared<Arc<State>>,
-    _: Caller,
+    caller: Caller,
     _: NoParameters,
+    language: Language,
     body: JsonBody,
-) -> Result<Json<Report>, Problem> {
-    let accepted = body
-        .read_or_default::<ConnectionInput>()?
-        .create(&state.dialer.policy)?;
-    let password = match accepted.password {
+) -> Result<Answer, Problem> {
+    let request = body
+        .read_or_default::<VerificationInput>()?
+        .draft(&state.dialer.policy)?;
+    let password = match request.accepted.password {
         PasswordChange::Set(password) => Some(password),
         PasswordChange::Keep | PasswordChange::Remove => None,
     };
-    Ok(Json(verify(&state, &accepted.settings, password).await))
+    let verification = Verification {
+        state: &state,
+        tenant: &caller.tenant,
+        settings: &request.accepted.settings,
+        password,
+        send_to: request.send_to,
+        language,
+    };
+    let known = verification.admit(None).await?;
+    let (report, _) = Report::of(&verification, known).await;
+    Ok(report.answer(language))
 }

@@ -3,12 +3,22 @@
 //! This function reads passwords and can't write them: its state has a [`SecretReader`] and nothing else for secrets.
 
 mod config;
+mod deliverability;
 mod draft;
 mod language;
+mod limits;
+mod probe;
+mod refused_logins;
 mod report;
+mod request;
 mod saved;
+mod test_message;
+mod verification;
+mod words;
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -20,11 +30,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use config::Config;
+pub use limits::Limits;
+pub use probe::{USUAL, Way};
+pub use refused_logins::RefusedLogins;
 
 /// What this function may use.
 #[derive(Debug)]
 pub struct State {
-    /// The table of connections: to read, and to keep outcomes in.
+    /// The table of connections: to read, and to keep outcomes and limits in.
     pub connections: ConnectionsTable,
     /// Where passwords come from.
     pub secrets: SecretReader,
@@ -32,6 +45,42 @@ pub struct State {
     pub dialer: Dialer,
     /// Time.
     pub clock: Clock,
+    /// Where our connections come from, for hints.
+    pub egress_ips: Vec<IpAddr>,
+    /// How often may be verified.
+    pub limits: Limits,
+    /// The ways that are tried where the one that was asked for fails, the best first.
+    pub usual: Vec<Way>,
+    /// How long a verification may take in all.
+    pub within: Duration,
+    /// After how long other ways are tried while the one that was asked for still may work.
+    pub patience: Duration,
+    /// The logins that were refused of late.
+    pub refused_logins: RefusedLogins,
+}
+
+impl State {
+    /// The usual limits and times. API Gateway gives up after 30 s: the answer must be on its way before.
+    #[must_use]
+    pub fn new(
+        connections: ConnectionsTable,
+        secrets: SecretReader,
+        dialer: Dialer,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            connections,
+            secrets,
+            dialer,
+            clock,
+            egress_ips: Vec::new(),
+            limits: Limits::default(),
+            usual: USUAL.to_vec(),
+            within: Duration::from_secs(25),
+            patience: Duration::from_secs(8),
+            refused_logins: RefusedLogins::default(),
+        }
+    }
 }
 
 /// The largest body, as for creating a connection.

@@ -1,23 +1,25 @@
-//! The verification itself, and its report.
+//! What was found, as the caller reads it: in words, in the caller's language.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
+use axum::Json;
+use axum::http::HeaderName;
+use axum::http::header::CONTENT_LANGUAGE;
 use serde::Serialize;
-use shared::model::connection::{Settings, Verification, VerificationFailure, VerificationStatus};
-use shared::model::encryption::Encryption;
-use shared::model::password::Password;
+use shared::model::connection::{Settings, Verification as Outcome};
+use shared::model::provider::Provider;
 use shared::model::reply::Reply;
 use shared::model::timestamp::Timestamp;
-use shared::smtp::{
-    Credentials, Failure, FailureCode, Progress, ServerFacts, Stage, StageReport, Target,
-};
+use shared::smtp::{Failure, FailureCode, ServerFacts, Stage, StageReport};
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
-use crate::State;
-
-/// API Gateway gives up after 30 s; the answer must be on its way before.
-const WITHIN: Duration = Duration::from_secs(25);
+use crate::deliverability::{Warning, warnings};
+use crate::language::Language;
+use crate::probe::Suggestion;
+use crate::verification::{Findings, Verification, certificate_names};
+use crate::words::{self, Circumstances};
 
 /// What a verification found, stage by stage.
 #[derive(Debug, Serialize, ToSchema)]
@@ -36,9 +38,9 @@ pub(crate) struct Report {
     failure: Option<FailureReport>,
     /// What the server said of itself.
     server: ServerFacts,
-    /// Settings that would work where these don't. Not looked for yet: always null.
+    /// Settings that work where these don't; found without logging in.
     suggestion: Option<Suggestion>,
-    /// What speaks against good delivery, and doesn't keep the connection from working. Not looked for yet: always empty.
+    /// What may keep mail from arriving, and doesn't keep the connection from working.
     warnings: Vec<Warning>,
 }
 
@@ -54,113 +56,110 @@ struct FailureReport {
     /// Why, for people.
     title: &'static str,
     /// What to do.
-    hint: &'static str,
+    hint: String,
+    /// Whether the same settings may work when they are tried again.
+    retryable: bool,
+    /// When the same login is tried again; set where it was refused a short while ago, and was not tried this time.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    next_attempt_at: Option<Timestamp>,
     /// What the server said, cleaned and capped.
     reply: Option<Reply>,
 }
 
-/// Settings to try instead.
-#[derive(Debug, Serialize, ToSchema)]
-struct Suggestion {
-    /// The mail server.
-    host: String,
-    /// Its port.
-    port: u16,
-    /// How the session is protected.
-    encryption: Encryption,
-}
-
-/// Something that may keep mail from arriving.
-#[derive(Debug, Serialize, ToSchema)]
-struct Warning {
-    /// What, for programs.
-    code: String,
-    /// What, for people.
-    detail: String,
-}
-
 impl Report {
-    /// What is kept of it on the connection.
-    pub(crate) fn outcome(&self) -> Verification {
-        let failure = self.failure.as_ref().map(|failure| VerificationFailure {
-            stage: failure.stage.to_string(),
-            code: failure.code.to_string(),
-        });
-        let status = if self.ok {
-            VerificationStatus::Passed
-        } else {
-            VerificationStatus::Failed
+    /// What `verification` finds, or what is `known` without it, and what is kept of that on the connection.
+    pub(crate) async fn of(
+        verification: &Verification<'_>,
+        known: Option<Findings>,
+    ) -> (Self, Outcome) {
+        let Verification {
+            state,
+            settings,
+            language,
+            ..
+        } = verification;
+        let findings = async {
+            match known {
+                Some(findings) => findings,
+                None => verification.run().await,
+            }
         };
-        Verification {
-            status,
-            checked_at: Some(self.checked_at),
+        let until = Instant::now() + state.within;
+        let provider = Provider::of_host(&settings.host);
+        let warnings = warnings(&state.dialer, settings, provider, *language, until);
+        let (findings, warnings) = tokio::join!(findings, warnings);
+        let outcome = findings.outcome();
+        let report = Self::new(findings, warnings, settings, &state.egress_ips, *language);
+        (report, outcome)
+    }
+
+    /// Puts `findings` about `settings` into words.
+    fn new(
+        findings: Findings,
+        warnings: Vec<Warning>,
+        settings: &Settings,
+        egress_ips: &[IpAddr],
+        language: Language,
+    ) -> Self {
+        let failure = findings.failure.clone();
+        let failure = failure.map(|failure| {
+            let hint = hint(&failure, &findings, settings, egress_ips, language);
+            FailureReport {
+                stage: failure.stage,
+                code: failure.code,
+                pointer: failure.code.pointer(),
+                title: words::title(failure.code, language),
+                hint,
+                retryable: failure.code.is_retryable(),
+                next_attempt_at: findings.not_before,
+                reply: failure.reply,
+            }
+        });
+        Self {
+            ok: failure.is_none(),
+            checked_at: findings.checked_at,
+            duration_ms: millis(findings.duration),
+            stages: findings.progress.stages,
             failure,
+            server: findings.progress.server,
+            suggestion: findings.suggestion,
+            warnings,
         }
     }
-}
 
-/// Goes through all stages up to the first that fails. No mail is sent.
-pub(crate) async fn verify(
-    state: &State,
-    settings: &Settings,
-    password: Option<Password>,
-) -> Report {
-    let checked_at = state.clock.now();
-    let started = Instant::now();
-    let mut progress = Progress::default();
-    let outcome = stages(state, settings, password, started + WITHIN, &mut progress).await;
-    for stage in [
-        Stage::Resolve,
-        Stage::Connect,
-        Stage::Greeting,
-        Stage::Tls,
-        Stage::Auth,
-        Stage::Sender,
-    ] {
-        progress.skip(stage);
-    }
-    let failure = outcome.err().map(|failure| FailureReport {
-        stage: failure.stage,
-        code: failure.code,
-        pointer: failure.code.pointer(),
-        title: "",
-        hint: "",
-        reply: failure.reply,
-    });
-    Report {
-        ok: failure.is_none(),
-        checked_at,
-        duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        stages: progress.stages,
-        failure,
-        server: progress.server,
-        suggestion: None,
-        warnings: Vec::new(),
+    /// The answer, which says what language it is in.
+    pub(crate) fn answer(self, language: Language) -> Answer {
+        ([(CONTENT_LANGUAGE, language.tag())], Json(self))
     }
 }
 
-async fn stages(
-    state: &State,
+/// A report with the header that names its language.
+pub(crate) type Answer = ([(HeaderName, &'static str); 1], Json<Report>);
+
+fn hint(
+    failure: &Failure,
+    findings: &Findings,
     settings: &Settings,
-    password: Option<Password>,
-    deadline: Instant,
-    progress: &mut Progress,
-) -> Result<(), Failure> {
-    let credentials = settings
-        .username
-        .clone()
-        .zip(password)
-        .map(|(username, password)| Credentials { username, password });
-    let target = Target {
-        host: settings.host.clone(),
+    egress_ips: &[IpAddr],
+    language: Language,
+) -> String {
+    let circumstances = Circumstances {
+        provider: Provider::of_host(&settings.host),
         port: settings.port,
-        encryption: settings.encryption,
-        credentials,
+        egress_ips,
+        certificate_names: certificate_names(&findings.progress),
+        enhanced: failure
+            .reply
+            .as_ref()
+            .and_then(|reply| reply.enhanced.as_deref()),
     };
-    let mut session = state.dialer.open(&target, deadline, progress).await?;
-    let began = Instant::now();
-    let sender = session.check_sender(&settings.sender_email).await;
-    let sender = progress.observe(Stage::Sender, began, sender, |()| None);
-    session.quit().await;
-    sender
+    let hint = words::hint(failure.code, &circumstances, language);
+    match findings.not_before {
+        Some(before) => format!("{hint} {}", words::not_before(before, language)),
+        None => hint,
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

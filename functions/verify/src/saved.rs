@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State as Shared;
-use shared::model::settings::{ConnectionInput, PasswordChange};
+use shared::model::connection::{Connection, Verification as Outcome};
+use shared::model::settings::PasswordChange;
 use shared::web::body::JsonBody;
 use shared::web::caller::Caller;
 use shared::web::path::PathId;
@@ -13,7 +13,10 @@ use shared::web::problem::{Problem, ProblemBody};
 use shared::web::query::NoParameters;
 
 use crate::State;
-use crate::report::{Report, verify};
+use crate::language::Language;
+use crate::report::{Answer, Report};
+use crate::request::VerificationInput;
+use crate::verification::{Findings, Verification};
 
 /// How long keeping the outcome may take, when the answer is already late.
 const KEEP_WITHIN: Duration = Duration::from_secs(2);
@@ -21,10 +24,14 @@ const KEEP_WITHIN: Duration = Duration::from_secs(2);
 /// Verify a connection
 ///
 /// As it is saved, or as it would be after the merge patch in the body. Nothing is saved but the outcome of verifying it as it is
-/// saved. A change of host, port, encryption or username needs the password again.
+/// saved. A change of host, port, encryption or username needs the password again. Texts are in English or Italian, by
+/// `Accept-Language`.
 #[utoipa::path(
-    post, path = "/v1/connections/{id}/verify", tag = "verification", request_body = Option<ConnectionInput>,
-    params(("id" = String, Path, description = "The connection")),
+    post, path = "/v1/connections/{id}/verify", tag = "verification", request_body = Option<VerificationInput>,
+    params(
+        ("id" = String, Path, description = "The connection"),
+        ("Accept-Language" = Option<String>, Header, description = "English or Italian for the texts of the report"),
+    ),
     responses(
         (status = 200, body = Report),
         (status = "4XX", body = ProblemBody, content_type = "application/problem+json"),
@@ -36,14 +43,16 @@ pub(crate) async fn verify_connection(
     caller: Caller,
     _: NoParameters,
     PathId(path): PathId,
+    language: Language,
     body: JsonBody,
-) -> Result<Json<Report>, Problem> {
+) -> Result<Answer, Problem> {
     let missing = || Problem::not_found("there is no connection with this id");
     let id = path.parse().map_err(|_| missing())?;
-    let input: ConnectionInput = body.read_or_default()?;
+    let input: VerificationInput = body.read_or_default()?;
     let found = state.connections.find(&caller.tenant, id).await?;
     let (stored, _) = found.ok_or_else(missing)?;
-    let accepted = input.patch(&stored, &state.dialer.policy)?;
+    let request = input.patch(&stored, &state.dialer.policy)?;
+    let accepted = request.accepted;
     let as_saved =
         accepted.settings == stored.settings && accepted.password == PasswordChange::Keep;
     let password = match (accepted.password, &stored.secret) {
@@ -51,20 +60,36 @@ pub(crate) async fn verify_connection(
         (PasswordChange::Keep, Some(secret)) => Some(state.secrets.read(secret).await?),
         (PasswordChange::Keep, None) | (PasswordChange::Remove, _) => None,
     };
-    let report = verify(&state, &accepted.settings, password).await;
-    if as_saved {
-        let outcome = report.outcome();
-        let keep = state
-            .connections
-            .keep_verification(&caller.tenant, &stored, &outcome);
-        // The caller waits for the report; that it could not be kept is for us to see to.
-        match tokio::time::timeout(KEEP_WITHIN, keep).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::error!(connection_id = %id, cause = error.cause(), "a verification was not kept");
-            }
-            Err(_) => tracing::error!(connection_id = %id, "a verification was not kept in time"),
-        }
+    let verification = Verification {
+        state: &state,
+        tenant: &caller.tenant,
+        settings: &accepted.settings,
+        password,
+        send_to: request.send_to,
+        language,
+    };
+    let kept = as_saved.then(|| Findings::kept(&stored.verification, state.clock.now()));
+    let known = verification.admit(kept.flatten()).await?;
+    let tried = known.is_none();
+    let (report, outcome) = Report::of(&verification, known).await;
+    if as_saved && tried {
+        keep(&state, &caller, &stored, &outcome).await;
     }
-    Ok(Json(report))
+    Ok(report.answer(language))
+}
+
+/// Keeps the outcome on the connection. The caller waits for the report; that it could not be kept is for us to see to.
+async fn keep(state: &State, caller: &Caller, stored: &Connection, outcome: &Outcome) {
+    let (tenant, by) = (&caller.tenant, caller.subject.as_deref());
+    let keep = state
+        .connections
+        .keep_verification(tenant, stored, outcome, by);
+    let connection_id = stored.id;
+    match tokio::time::timeout(KEEP_WITHIN, keep).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::error!(%connection_id, cause = error.cause(), "a verification was not kept");
+        }
+        Err(_) => tracing::error!(%connection_id, "a verification was not kept in time"),
+    }
 }

@@ -5,8 +5,12 @@
 //! | `connection#<id>` | a connection |
 //! | `default` | the pointer to the connection that has the default role; at most one, as it is one item |
 //! | `key#<digest>` | an idempotency key and the answer it stands for |
+//! | `limit#<what>` | how often the tenant has done that within the window that is open: the functions' own |
 //! | `name#<folded name>` | holds a name for the connection that has it |
 //! | `secret#<name>` | a secret to collect: created but not yet pointed to, or no longer pointed to |
+//!
+//! A mail server is one, too (`#target#<host>#<port>`): in it are the windows that all tenants share. An item that has `expires` may
+//! go once that has passed.
 
 use std::time::Duration;
 
@@ -22,6 +26,7 @@ use super::error::StorageError;
 use super::item::{self, Item, string};
 use super::transaction::{Condition, LATER};
 use crate::model::connection::{Connection, Verification};
+use crate::model::event::Event;
 use crate::model::ids::ConnectionId;
 use crate::model::sender::Senders;
 use crate::model::tenant::Tenant;
@@ -230,7 +235,7 @@ impl ConnectionsTable {
     }
 
     /// Keeps the outcome of verifying `connection` as it is saved. Left undone when its settings have changed since: the outcome
-    /// is then about something that no longer is.
+    /// is then about something that no longer is. The write carries its event; `by` is who asked for the verification.
     ///
     /// # Errors
     /// When the table can't be written.
@@ -239,18 +244,22 @@ impl ConnectionsTable {
         tenant: &Tenant,
         connection: &Connection,
         verification: &Verification,
+        by: Option<&str>,
     ) -> Result<(), StorageError> {
         const OPERATION: &str = "keep a verification";
-        let value = serde_dynamo::to_attribute_value(verification)
-            .map_err(|error| StorageError::corrupt(OPERATION, error))?;
+        let corrupt = |error| StorageError::corrupt(OPERATION, error);
+        let value = serde_dynamo::to_attribute_value(verification).map_err(corrupt)?;
+        let event = Event::verified(tenant, connection, verification, by);
+        let event = serde_dynamo::to_attribute_value(event).map_err(corrupt)?;
         let request = self
             .client
             .update_item()
             .table_name(&self.name)
             .set_key(Some(connection_key(tenant, connection.id)))
-            .update_expression("SET verification = :verification")
+            .update_expression("SET verification = :verification, event = :event")
             .condition_expression("version = :version")
             .expression_attribute_values(":verification", value)
+            .expression_attribute_values(":event", event)
             .expression_attribute_values(":version", item::number(connection.version));
         match request.send().await {
             Err(error)

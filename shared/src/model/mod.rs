@@ -4,6 +4,7 @@ pub mod attachment;
 pub mod connection;
 pub mod email;
 pub mod encryption;
+pub mod event;
 pub mod field;
 pub mod host;
 pub mod ids;

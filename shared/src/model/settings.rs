@@ -81,14 +81,21 @@ pub struct ConnectionInput {
 #[derive(Debug)]
 pub enum NewConnection {}
 
-impl PartialSchema for NewConnection {
-    fn schema() -> RefOr<Schema> {
+impl NewConnection {
+    /// `input` (the name of a schema that has the fields of a [`ConnectionInput`]) with the fields that must be given.
+    pub fn complete(input: impl Into<String>) -> RefOr<Schema> {
         let given = ["name", "sender_email", "host", "encryption"];
         let given = given
             .into_iter()
             .fold(ObjectBuilder::new(), ObjectBuilder::required);
-        let input = Ref::from_schema_name(ConnectionInput::name());
+        let input = Ref::from_schema_name(input);
         AllOfBuilder::new().item(input).item(given).into()
+    }
+}
+
+impl PartialSchema for NewConnection {
+    fn schema() -> RefOr<Schema> {
+        Self::complete(ConnectionInput::name())
     }
 }
 

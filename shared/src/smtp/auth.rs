@@ -7,6 +7,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STAN
 use zeroize::Zeroizing;
 
 use super::diagnosis;
+use super::extensions::Extensions;
 use super::failure::{Failure, FailureCode, Stage};
 use super::replies::{Lines, is_unsafe};
 use super::reply::Reply;
@@ -30,6 +31,13 @@ pub(crate) enum Mechanism {
 }
 
 impl Mechanism {
+    /// The best that the server offers.
+    pub(crate) fn best(extensions: &Extensions) -> Option<Self> {
+        [Self::Plain, Self::Login]
+            .into_iter()
+            .find(|mechanism| extensions.offers_auth(mechanism.name()))
+    }
+
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Plain => "PLAIN",
@@ -51,10 +59,8 @@ pub(crate) async fn log_in(
     if extensions.mechanisms().is_empty() {
         return Err(failed(FailureCode::NoAuthOffered));
     }
-    let mechanism = [Mechanism::Plain, Mechanism::Login]
-        .into_iter()
-        .find(|mechanism| extensions.offers_auth(mechanism.name()))
-        .ok_or_else(|| failed(FailureCode::NoCommonMechanism))?;
+    let mechanism =
+        Mechanism::best(extensions).ok_or_else(|| failed(FailureCode::NoCommonMechanism))?;
     let answer = match mechanism {
         Mechanism::Plain => {
             let command = encoded(b"AUTH PLAIN ", &plain_response(credentials));

@@ -40,6 +40,18 @@ impl Default for Deadlines {
     }
 }
 
+impl Deadlines {
+    /// The shorter of each.
+    #[must_use]
+    pub fn at_most(self, other: Self) -> Self {
+        Self {
+            connect: self.connect.min(other.connect),
+            reply: self.reply.min(other.reply),
+            final_reply: self.final_reply.min(other.final_reply),
+        }
+    }
+}
+
 /// The server to talk to.
 #[derive(Debug, Clone)]
 pub struct Target {

@@ -3,6 +3,7 @@
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use super::auth::Mechanism;
 use super::diagnosis;
 use super::dialer::Deadlines;
 use super::extensions::Extensions;
@@ -52,6 +53,12 @@ impl Session {
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
         self.wire.is_encrypted()
+    }
+
+    /// Whether the server offers a way to log in that we speak, here and now.
+    #[must_use]
+    pub fn can_log_in(&self) -> bool {
+        self.is_encrypted() && Mechanism::best(&self.extensions).is_some()
     }
 
     /// Whether another transaction may start: the last one ended cleanly, and the server has neither said anything since

@@ -1,6 +1,7 @@
 //! What became of a message (and of each recipient) in one transaction.
 
-use super::failure::Failure;
+use super::diagnosis;
+use super::failure::{Failure, FailureCode, Stage};
 use super::reply::Reply;
 use crate::model::email::EmailAddress;
 
@@ -114,6 +115,50 @@ impl Transaction {
             ) => Some(reply),
             Verdict::NotSent(failure) | Verdict::Ambiguous(failure) => failure.reply.as_ref(),
             Verdict::Impossible(_) | Verdict::NoRecipient => None,
+        }
+    }
+}
+
+impl Transaction {
+    /// Of a transaction with one recipient: the server's words on taking the message.
+    ///
+    /// # Errors
+    /// Why it did not take it.
+    pub fn into_reply(self) -> Result<Reply, Failure> {
+        let refused = |reply: Reply, code| {
+            Err(Failure::new(Stage::Message, code).with_reply(reply))
+        };
+        let unoffered = |code| Err(Failure::new(Stage::Message, code));
+        match self.verdict {
+            Verdict::Accepted(reply) => Ok(reply),
+            Verdict::Transient(reply) | Verdict::Permanent(reply) => {
+                let code = diagnosis::message(&reply, FailureCode::MessageRefused);
+                refused(reply, code)
+            }
+            Verdict::NoRecipient => match self.recipients.into_iter().next() {
+                Some(
+                    RecipientOutcome::Transient(reply)
+                    | RecipientOutcome::Postponed(reply)
+                    | RecipientOutcome::Permanent(reply),
+                ) => {
+                    let code = diagnosis::message(&reply, FailureCode::RecipientRefused);
+                    refused(reply, code)
+                }
+                _ => unoffered(FailureCode::RecipientRefused),
+            },
+            Verdict::Connection(
+                ConnectionVerdict::Unavailable(reply)
+                | ConnectionVerdict::SenderRefused(reply)
+                | ConnectionVerdict::LoginNeeded(reply),
+            ) => {
+                let code = diagnosis::sender(&reply);
+                refused(reply, code)
+            }
+            Verdict::Impossible(Impossible::Smtputf8NotOffered) => {
+                unoffered(FailureCode::Smtputf8NotOffered)
+            }
+            Verdict::Impossible(_) => unoffered(FailureCode::MessageRefused),
+            Verdict::NotSent(failure) | Verdict::Ambiguous(failure) => Err(failure),
         }
     }
 }

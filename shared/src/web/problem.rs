@@ -42,6 +42,8 @@ pub enum ProblemType {
     Validation,
     /// The idempotency key was used with another body.
     IdempotencyMismatch,
+    /// Too often.
+    RateLimited,
     /// Our fault.
     Internal,
     /// Not now.
@@ -125,6 +127,11 @@ impl ProblemType {
                 "idempotency_mismatch",
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "The idempotency key was used for another request",
+            ),
+            Self::RateLimited => (
+                "rate_limited",
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many requests",
             ),
             Self::Internal => (
                 "internal",
