@@ -11,6 +11,7 @@ use shared::web::problem::{Problem, ProblemBody};
 use shared::web::query::NoParameters;
 
 use crate::State;
+use crate::language::Language;
 use crate::report::{Report, verify};
 
 /// Verify a draft
@@ -28,6 +29,7 @@ pub(crate) async fn verify_draft(
     Shared(state): Shared<Arc<State>>,
     _: Caller,
     _: NoParameters,
+    language: Language,
     body: JsonBody,
 ) -> Result<Json<Report>, Problem> {
     let accepted = body
@@ -37,5 +39,7 @@ pub(crate) async fn verify_draft(
         PasswordChange::Set(password) => Some(password),
         PasswordChange::Keep | PasswordChange::Remove => None,
     };
-    Ok(Json(verify(&state, &accepted.settings, password).await))
+    Ok(Json(
+        verify(&state, &accepted.settings, password, language).await,
+    ))
 }

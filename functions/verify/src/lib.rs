@@ -3,6 +3,7 @@
 //! This function reads passwords and can't write them: its state has a [`SecretReader`] and nothing else for secrets.
 
 mod config;
+mod deliverability;
 mod draft;
 mod language;
 mod report;

@@ -6,6 +6,7 @@ use serde::Serialize;
 use shared::model::connection::{Settings, Verification, VerificationFailure, VerificationStatus};
 use shared::model::encryption::Encryption;
 use shared::model::password::Password;
+use shared::model::provider::Provider;
 use shared::model::reply::Reply;
 use shared::model::timestamp::Timestamp;
 use shared::smtp::{
@@ -15,6 +16,8 @@ use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use crate::State;
+use crate::deliverability::{Warning, warnings};
+use crate::language::Language;
 
 /// API Gateway gives up after 30 s; the answer must be on its way before.
 const WITHIN: Duration = Duration::from_secs(25);
@@ -38,7 +41,7 @@ pub(crate) struct Report {
     server: ServerFacts,
     /// Settings that would work where these don't. Not looked for yet: always null.
     suggestion: Option<Suggestion>,
-    /// What speaks against good delivery, and doesn't keep the connection from working. Not looked for yet: always empty.
+    /// What speaks against good delivery, and doesn't keep the connection from working.
     warnings: Vec<Warning>,
 }
 
@@ -70,15 +73,6 @@ struct Suggestion {
     encryption: Encryption,
 }
 
-/// Something that may keep mail from arriving.
-#[derive(Debug, Serialize, ToSchema)]
-struct Warning {
-    /// What, for programs.
-    code: String,
-    /// What, for people.
-    detail: String,
-}
-
 impl Report {
     /// What is kept of it on the connection.
     pub(crate) fn outcome(&self) -> Verification {
@@ -104,11 +98,17 @@ pub(crate) async fn verify(
     state: &State,
     settings: &Settings,
     password: Option<Password>,
+    language: Language,
 ) -> Report {
     let checked_at = state.clock.now();
     let started = Instant::now();
     let mut progress = Progress::default();
-    let outcome = stages(state, settings, password, started + WITHIN, &mut progress).await;
+    let until = started + WITHIN;
+    let provider = Provider::of_host(&settings.host);
+    let (outcome, warnings) = tokio::join!(
+        stages(state, settings, password, until, &mut progress),
+        warnings(&state.dialer, settings, provider, language, until),
+    );
     for stage in [
         Stage::Resolve,
         Stage::Connect,
@@ -135,7 +135,7 @@ pub(crate) async fn verify(
         failure,
         server: progress.server,
         suggestion: None,
-        warnings: Vec::new(),
+        warnings,
     }
 }
 

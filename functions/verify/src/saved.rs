@@ -13,6 +13,7 @@ use shared::web::problem::{Problem, ProblemBody};
 use shared::web::query::NoParameters;
 
 use crate::State;
+use crate::language::Language;
 use crate::report::{Report, verify};
 
 /// How long keeping the outcome may take, when the answer is already late.
@@ -35,6 +36,7 @@ pub(crate) async fn verify_connection(
     Shared(state): Shared<Arc<State>>,
     caller: Caller,
     _: NoParameters,
+    language: Language,
     PathId(path): PathId,
     body: JsonBody,
 ) -> Result<Json<Report>, Problem> {
@@ -51,7 +53,7 @@ pub(crate) async fn verify_connection(
         (PasswordChange::Keep, Some(secret)) => Some(state.secrets.read(secret).await?),
         (PasswordChange::Keep, None) | (PasswordChange::Remove, _) => None,
     };
-    let report = verify(&state, &accepted.settings, password).await;
+    let report = verify(&state, &accepted.settings, password, language).await;
     if as_saved {
         let outcome = report.outcome();
         let keep = state
