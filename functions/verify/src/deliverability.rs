@@ -1,0 +1,224 @@
+//! What may keep mail of the sender's domain from arriving, as its DNS tells: whether replies have somewhere to go (MX), whether
+//! the mail server may send for it (SPF), and what receivers should do with forgeries (DMARC). Nothing here fails a verification.
+
+mod dmarc;
+mod dns;
+mod mx;
+mod spf;
+mod text;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::Serialize;
+use shared::model::connection::Settings;
+use shared::model::email::EmailAddress;
+use shared::model::host::Host;
+use shared::model::provider::{Login, Provider};
+use shared::smtp::Dialer;
+use tokio::time::{Instant, timeout_at};
+use utoipa::ToSchema;
+
+use crate::language::Language;
+use dns::Unasked;
+
+/// How long DNS may take for all of it; who waits for a report does not wait longer for this part.
+const WITHIN: Duration = Duration::from_secs(10);
+/// The most addresses of a server that are held against an SPF record.
+const MAX_ADDRESSES: usize = 4;
+
+/// Something that may keep mail from arriving.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Warning {
+    /// What, for programs.
+    code: WarningCode,
+    /// What, for people.
+    detail: String,
+}
+
+/// What may keep mail from arriving: a closed set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum WarningCode {
+    /// The sender's domain has no server for replies and bounces (MX).
+    NoMx,
+    /// It has no SPF record.
+    SpfMissing,
+    /// Its SPF record, or one that it includes, can't be used.
+    SpfInvalid,
+    /// Its SPF record takes more DNS look-ups than receivers make.
+    SpfTooManyLookups,
+    /// Its SPF record does not let the mail server send for it.
+    SpfNotCovered,
+    /// It has no DMARC record that can be used.
+    DmarcMissing,
+    /// Its DMARC record asks receivers to do nothing.
+    DmarcNone,
+    /// The login is an address of another domain.
+    SenderDomainDiffers,
+    /// DNS did not answer.
+    DnsNotChecked,
+}
+
+/// What is found; each has a code and a text.
+#[derive(Debug, PartialEq, Eq)]
+enum Finding {
+    Mx(mx::Flaw),
+    Spf(spf::Flaw),
+    Dmarc(dmarc::Flaw),
+    /// With the domain of the login.
+    SenderDomainDiffers(String),
+    /// With the kinds of record that were asked for.
+    DnsNotChecked(Vec<&'static str>),
+}
+
+impl Finding {
+    fn code(&self) -> WarningCode {
+        match self {
+            Self::Mx(_) => WarningCode::NoMx,
+            Self::Spf(flaw) => match flaw {
+                spf::Flaw::Missing => WarningCode::SpfMissing,
+                spf::Flaw::Invalid { .. } => WarningCode::SpfInvalid,
+                spf::Flaw::TooManyLookups => WarningCode::SpfTooManyLookups,
+                spf::Flaw::NotCovered => WarningCode::SpfNotCovered,
+            },
+            Self::Dmarc(flaw) => match flaw {
+                dmarc::Flaw::Missing
+                | dmarc::Flaw::Several { .. }
+                | dmarc::Flaw::Unreadable { .. } => WarningCode::DmarcMissing,
+                dmarc::Flaw::None { .. } => WarningCode::DmarcNone,
+            },
+            Self::SenderDomainDiffers(_) => WarningCode::SenderDomainDiffers,
+            Self::DnsNotChecked(_) => WarningCode::DnsNotChecked,
+        }
+    }
+}
+
+/// Who sends, and through what.
+#[derive(Debug)]
+struct Sending<'a> {
+    sender: &'a EmailAddress,
+    /// The sender's domain, in A-labels.
+    domain: String,
+    host: &'a Host,
+    provider: Option<&'a Provider>,
+    /// Those of the server that may be dialled; none where a provider's includes say more than they would.
+    addresses: Vec<IpAddr>,
+}
+
+/// What may keep the mail of a connection with these settings from arriving. Ends by `until`, with `dns_not_checked` for what it
+/// could not find out. `provider` is the one whose server it is, if it is known.
+pub(crate) async fn warnings(
+    dialer: &Dialer,
+    settings: &Settings,
+    provider: Option<&Provider>,
+    language: Language,
+    until: Instant,
+) -> Vec<Warning> {
+    let until = until.min(Instant::now() + WITHIN);
+    let mut sending = Sending {
+        sender: &settings.sender_email,
+        domain: settings.sender_email.ascii_domain(),
+        host: &settings.host,
+        provider,
+        addresses: Vec::new(),
+    };
+    let mut findings = Vec::new();
+    // Who has a mailbox at a provider can't change the provider's own DNS, and has no need to.
+    if !sending.is_at_its_provider() {
+        if provider.is_none() {
+            sending.addresses = server_addresses(dialer, settings, until).await;
+        }
+        findings = in_dns(dialer, &sending, until).await;
+    }
+    if let Some(domain) = sending.other_login_domain(settings.username.as_deref()) {
+        findings.push(Finding::SenderDomainDiffers(domain));
+    }
+    let warn = |finding: &Finding| Warning {
+        code: finding.code(),
+        detail: text::detail(finding, &sending, language),
+    };
+    findings.iter().map(warn).collect()
+}
+
+/// The addresses by which the server sends, as far as can be told: those at which it is reached. Only what may be dialled: whether
+/// an SPF record covers an internal address would give the address away.
+async fn server_addresses(dialer: &Dialer, settings: &Settings, until: Instant) -> Vec<IpAddr> {
+    let addresses = match &settings.host {
+        Host::Ip(ip) => vec![*ip],
+        Host::Name(_) => {
+            timeout_at(
+                until,
+                dns::addresses(&dialer.resolver, &settings.host.to_ascii()),
+            )
+            .await
+            // The stages tell that it does not resolve.
+            .unwrap_or(Ok(Vec::new()))
+            .unwrap_or_default()
+        }
+    };
+    let permitted = addresses
+        .into_iter()
+        .filter(|ip| dialer.policy.permits(*ip, settings.port));
+    permitted.take(MAX_ADDRESSES).collect()
+}
+
+async fn in_dns(dialer: &Dialer, sending: &Sending<'_>, until: Instant) -> Vec<Finding> {
+    let (resolver, domain) = (&dialer.resolver, &sending.domain);
+    let (mx, spf, dmarc) = tokio::join!(
+        timeout_at(until, mx::check(resolver, domain)),
+        timeout_at(until, spf::check(resolver, sending)),
+        timeout_at(until, dmarc::check(resolver, domain)),
+    );
+    let outcomes = [
+        (
+            "MX",
+            mx.unwrap_or(Err(Unasked)).map(|it| it.map(Finding::Mx)),
+        ),
+        (
+            "SPF",
+            spf.unwrap_or(Err(Unasked)).map(|it| it.map(Finding::Spf)),
+        ),
+        (
+            "DMARC",
+            dmarc
+                .unwrap_or(Err(Unasked))
+                .map(|it| it.map(Finding::Dmarc)),
+        ),
+    ];
+    let (mut findings, mut unasked) = (Vec::new(), Vec::new());
+    for (kind, outcome) in outcomes {
+        match outcome {
+            Ok(finding) => findings.extend(finding),
+            Err(Unasked) => unasked.push(kind),
+        }
+    }
+    if !unasked.is_empty() {
+        findings.push(Finding::DnsNotChecked(unasked));
+    }
+    findings
+}
+
+impl Sending<'_> {
+    fn is_at_its_provider(&self) -> bool {
+        let own = self.provider.map(|provider| provider.id);
+        own.is_some() && Provider::of_domain(&self.domain).map(|it| it.id) == own
+    }
+
+    /// The domain of a login that is an address, where it is not the sender's.
+    fn other_login_domain(&self, username: Option<&str>) -> Option<String> {
+        let gives_out_logins = self.provider.is_some_and(|provider| match provider.login {
+            Login::Address => false,
+            Login::Word(_) | Login::Credentials => true,
+        });
+        let login = EmailAddress::parse(username?).ok()?;
+        let differs = login.ascii_domain() != self.domain;
+        (differs && !gives_out_logins).then(|| domain_of(&login).to_owned())
+    }
+}
+
+/// The domain as people write it.
+fn domain_of(address: &EmailAddress) -> &str {
+    let (_, domain) = address.as_str().rsplit_once('@').unwrap_or_default();
+    domain
+}
