@@ -65,13 +65,7 @@ impl Functions {
             }),
             verify: Arc::new(verify::State {
                 egress_ips: egress_ips.clone(),
-                usual: usual_ways,
-                ..verify::State::new(
-                    connections.clone(),
-                    reader(),
-                    dialer.clone(),
-                    clock.clone(),
-                )
+                ..verify::State::new(connections.clone(), reader(), dialer.clone(), clock.clone())
             }),
             submit: Arc::new(submit::State {
                 connections: connections.clone(),

@@ -32,7 +32,9 @@ impl PartialSchema for VerificationInput {
                 .description(Some(
                     "Who gets one real test message, when all stages have passed; none is sent without it.",
                 ));
-            object.properties.insert("send_to".to_owned(), send_to.into());
+            object
+                .properties
+                .insert("send_to".to_owned(), send_to.into());
         }
         schema
     }
@@ -56,7 +58,10 @@ impl PartialSchema for NewVerification {
 
 impl ToSchema for NewVerification {
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        let input = (VerificationInput::name().into_owned(), VerificationInput::schema());
+        let input = (
+            VerificationInput::name().into_owned(),
+            VerificationInput::schema(),
+        );
         schemas.push(input);
         VerificationInput::schemas(schemas);
     }

@@ -40,9 +40,8 @@ fn render(
     let settings = verification.settings;
     let clock = &verification.state.clock;
     let (subject, text) = words(verification.language);
-    let address = |email: &EmailAddress| -> Result<lettre::Address, AddressError> {
-        email.to_wire().parse()
-    };
+    let address =
+        |email: &EmailAddress| -> Result<lettre::Address, AddressError> { email.to_wire().parse() };
     let from = address(&settings.sender_email).map_err(|_| lettre::error::Error::MissingFrom)?;
     let to = address(to).map_err(|_| lettre::error::Error::MissingTo)?;
     let id = format!("<{}@{}>", clock.ulid(), from.domain());

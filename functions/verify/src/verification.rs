@@ -10,9 +10,7 @@ use shared::model::encryption::Encryption;
 use shared::model::password::Password;
 use shared::model::tenant::Tenant;
 use shared::model::timestamp::Timestamp;
-use shared::smtp::{
-    Credentials, Deadlines, Dialer, Failure, FailureCode, Progress, Stage, Target,
-};
+use shared::smtp::{Credentials, Deadlines, Dialer, Failure, FailureCode, Progress, Stage, Target};
 use shared::web::problem::Problem;
 use tokio::time::{Instant, timeout};
 
@@ -65,10 +63,7 @@ impl Verification<'_> {
     ///
     /// # Errors
     /// `rate_limited` when there are too many.
-    pub(crate) async fn admit(
-        &self,
-        kept: Option<Findings>,
-    ) -> Result<Option<Findings>, Problem> {
+    pub(crate) async fn admit(&self, kept: Option<Findings>) -> Result<Option<Findings>, Problem> {
         limits::count_verification(self.state, self.tenant, self.settings).await?;
         let Some(password) = &self.password else {
             return Ok(None);
@@ -95,7 +90,10 @@ impl Verification<'_> {
                 let digest = logins.digest(self.tenant, self.settings, password);
                 logins.remember(digest, findings.clone());
             } else if let Err(error) = limits::uncount_login(self.state, self.settings).await {
-                tracing::error!(cause = error.cause(), "a login that was not refused stays counted");
+                tracing::error!(
+                    cause = error.cause(),
+                    "a login that was not refused stays counted"
+                );
             }
         }
         findings
@@ -174,7 +172,9 @@ impl Verification<'_> {
         if let (Ok(()), Some(to)) = (&outcome, &self.send_to) {
             let began = Instant::now();
             let sent = test_message::send(&mut session, self, to).await;
-            let sent = progress.observe(Stage::Message, began, sent, |reply| Some(reply.text.clone()));
+            let sent = progress.observe(Stage::Message, began, sent, |reply| {
+                Some(reply.text.clone())
+            });
             outcome = sent.map(|_| ());
         }
         session.quit().await;

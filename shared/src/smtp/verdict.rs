@@ -125,9 +125,8 @@ impl Transaction {
     /// # Errors
     /// Why it did not take it.
     pub fn into_reply(self) -> Result<Reply, Failure> {
-        let refused = |reply: Reply, code| {
-            Err(Failure::new(Stage::Message, code).with_reply(reply))
-        };
+        let refused =
+            |reply: Reply, code| Err(Failure::new(Stage::Message, code).with_reply(reply));
         let unoffered = |code| Err(Failure::new(Stage::Message, code));
         match self.verdict {
             Verdict::Accepted(reply) => Ok(reply),
