@@ -68,6 +68,7 @@ impl Functions {
                 secrets: reader(),
                 dialer: dialer.clone(),
                 clock: clock.clone(),
+                look_ups: verify::LookUps::default(),
             }),
             submit: Arc::new(submit::State {
                 connections: connections.clone(),

@@ -7,7 +7,7 @@ use shared::clock::Clock;
 use shared::config::{ConfigError, dialer, required};
 use shared::smtp::Dialer;
 
-use crate::State;
+use crate::{LookUps, State};
 
 /// What the environment says.
 #[derive(Debug)]
@@ -42,6 +42,7 @@ impl Config {
             secrets: SecretReader::new(clients.secrets_manager(), Clock::system()),
             dialer: self.dialer.clone(),
             clock: Clock::system(),
+            look_ups: LookUps::default(),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Proves that a connection works, or says why it doesn't: a draft before it is saved, or a saved one.
+//! Proves that a connection works, or says why it doesn't: a draft before it is saved, or a saved one; and suggests settings that
+//! may work.
 //!
 //! This function reads passwords and can't write them: its state has a [`SecretReader`] and nothing else for secrets.
 
@@ -7,6 +8,7 @@ mod draft;
 mod language;
 mod report;
 mod saved;
+mod suggest;
 
 use std::sync::Arc;
 
@@ -20,6 +22,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use config::Config;
+pub use suggest::LookUps;
 
 /// What this function may use.
 #[derive(Debug)]
@@ -32,6 +35,8 @@ pub struct State {
     pub dialer: Dialer,
     /// Time.
     pub clock: Clock,
+    /// How settings are looked for that fit an address.
+    pub look_ups: LookUps,
 }
 
 /// The largest body, as for creating a connection.
@@ -43,6 +48,7 @@ pub fn operations() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new()
         .routes(routes!(draft::verify_draft))
         .routes(routes!(saved::verify_connection))
+        .routes(routes!(suggest::suggest_settings))
 }
 
 /// The routes of this function.
