@@ -16,6 +16,7 @@ mod retries;
 mod secrecy;
 mod senders;
 mod smoke;
+mod suggest;
 mod support;
 mod tenancy;
 mod verify;
