@@ -13,6 +13,7 @@ use shared::clock::Clock;
 use shared::smtp::Dialer;
 use utoipa::openapi::schema::AdditionalProperties;
 use utoipa::openapi::{OpenApi, RefOr, Schema};
+use verify::Way;
 
 use crate::embedded::{CONNECTIONS_TABLE, CONTENT_BUCKET, Embedded, MESSAGES_TABLE};
 
@@ -60,11 +61,11 @@ impl Functions {
                 connections: connections.clone(),
                 secrets: SecretWriter::new(embedded.secrets.clone(), SECRET_PREFIX),
                 policy: dialer.policy.clone(),
-                egress_ips,
+                egress_ips: egress_ips.clone(),
                 clock: clock.clone(),
             }),
             verify: Arc::new(verify::State {
-                egress_ips: egress_ips.clone(),
+                egress_ips,
                 ..verify::State::new(connections.clone(), reader(), dialer.clone(), clock.clone())
             }),
             submit: Arc::new(submit::State {
@@ -91,6 +92,17 @@ impl Functions {
             }),
             clock: clock.clone(),
         }
+    }
+
+    /// Has these ways tried before the usual ones where a verification fails.
+    ///
+    /// # Panics
+    /// When the state is in use already.
+    #[must_use]
+    pub fn trying(mut self, ways: impl IntoIterator<Item = Way>) -> Self {
+        let verify = Arc::get_mut(&mut self.verify).expect("nobody uses the state yet");
+        verify.usual.splice(0..0, ways);
+        self
     }
 
     /// The whole API. Each request needs its caller, a `Result<Caller, Problem>`, in its extensions.

@@ -14,6 +14,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde_json::Value;
 use shared::clock::Clock;
 use shared::dns::{Resolver, ResolverError};
+use shared::model::encryption::Encryption;
 use shared::model::host::Host;
 use shared::model::network::DialPolicy;
 use shared::model::tenant::Tenant;
@@ -26,6 +27,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::rustls::RootCertStore;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use verify::Way;
 
 use crate::certificate::{Certificate, CertificateError};
 use crate::cli::Options;
@@ -142,7 +144,16 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
     };
     let embedded = Embedded::start(options.data.as_deref()).await?;
     // Connections to the inbox come from this very address.
-    let functions = Functions::new(&embedded, &dialer, vec![api.ip()], &Clock::system());
+    let functions = Functions::new(&embedded, &dialer, vec![api.ip()], &Clock::system()).trying([
+        Way {
+            port: inbox_tls.port(),
+            encryption: Encryption::ImplicitTls,
+        },
+        Way {
+            port: inbox_starttls.port(),
+            encryption: Encryption::Starttls,
+        },
+    ]);
 
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();

@@ -1,4 +1,5 @@
-//! Proves that a connection works, or says why it doesn't: a draft before it is saved, or a saved one.
+//! Proves that a connection works, or says why it doesn't: a draft before it is saved, or a saved one; and suggests settings that
+//! may work.
 //!
 //! This function reads passwords and can't write them: its state has a [`SecretReader`] and nothing else for secrets.
 
@@ -12,6 +13,7 @@ mod refused_logins;
 mod report;
 mod request;
 mod saved;
+mod suggest;
 mod test_message;
 mod verification;
 mod words;
@@ -33,6 +35,8 @@ pub use config::Config;
 pub use limits::Limits;
 pub use probe::{USUAL, Way};
 pub use refused_logins::RefusedLogins;
+pub use suggest::LookUps;
+pub use words::failure_table;
 
 /// What this function may use.
 #[derive(Debug)]
@@ -57,6 +61,8 @@ pub struct State {
     pub patience: Duration,
     /// The logins that were refused of late.
     pub refused_logins: RefusedLogins,
+    /// How settings are looked for that fit an address.
+    pub look_ups: LookUps,
 }
 
 impl State {
@@ -79,6 +85,7 @@ impl State {
             within: Duration::from_secs(25),
             patience: Duration::from_secs(8),
             refused_logins: RefusedLogins::default(),
+            look_ups: LookUps::default(),
         }
     }
 }
@@ -92,6 +99,7 @@ pub fn operations() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new()
         .routes(routes!(draft::verify_draft))
         .routes(routes!(saved::verify_connection))
+        .routes(routes!(suggest::suggest_settings))
 }
 
 /// The routes of this function.

@@ -57,17 +57,27 @@ impl DialPolicy {
     /// Whether a connection to this socket address may be opened. Asked at every dial, for every resolved address.
     #[must_use]
     pub fn permits(&self, ip: IpAddr, port: u16) -> bool {
-        let public = is_global_unicast(ip)
-            && self.ports.contains(&port)
-            && !self.denied.iter().any(|network| network.contains(&ip));
-        public
-            || self.allowed.iter().any(|allowed| {
-                allowed.network.contains(&ip)
-                    && allowed
-                        .ports
-                        .as_ref()
-                        .is_none_or(|ports| ports.contains(&port))
-            })
+        (self.ports.contains(&port) && self.is_public(ip)) || self.allows(ip, port)
+    }
+
+    /// As [`Self::permits`], for what is no mail server and so has a port of its own, which we and no stranger choose.
+    #[must_use]
+    pub fn permits_address(&self, ip: IpAddr, port: u16) -> bool {
+        self.is_public(ip) || self.allows(ip, port)
+    }
+
+    fn is_public(&self, ip: IpAddr) -> bool {
+        is_global_unicast(ip) && !self.denied.iter().any(|network| network.contains(&ip))
+    }
+
+    fn allows(&self, ip: IpAddr, port: u16) -> bool {
+        self.allowed.iter().any(|allowed| {
+            allowed.network.contains(&ip)
+                && allowed
+                    .ports
+                    .as_ref()
+                    .is_none_or(|ports| ports.contains(&port))
+        })
     }
 
     /// Whether a connection may name this port, before it is known which address its host has.
@@ -239,5 +249,19 @@ mod tests {
     fn a_denied_network_is_not_dialled_though_it_is_public() {
         let policy = DialPolicy::default().denying("13.38.96.0/24".parse().expect("network"));
         assert!(!policy.permits(ip("13.38.96.228"), 587));
+    }
+
+    #[test]
+    fn what_is_no_mail_server_is_reached_at_public_and_allowed_addresses_alone() {
+        let policy = DialPolicy::default()
+            .denying("13.38.96.0/24".parse().expect("network"))
+            .allowing("10.0.0.0/8".parse().expect("network"), Some(vec![443]));
+        assert!(policy.permits_address(ip("1.1.1.1"), 443));
+        assert!(policy.permits_address(ip("10.0.0.1"), 443));
+        for refused in ["13.38.96.228", "127.0.0.1", "169.254.169.254", "::1"] {
+            assert!(!policy.permits_address(ip(refused), 443), "{refused}");
+        }
+        assert!(!policy.permits_address(ip("10.0.0.1"), 8443));
+        assert!(!policy.permits(ip("1.1.1.1"), 443));
     }
 }

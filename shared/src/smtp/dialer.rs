@@ -3,13 +3,15 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use tokio::net::TcpStream;
 use tokio::time::Instant;
+use tokio_rustls::client::TlsStream;
 
 use super::auth::{self, Credentials};
 use super::diagnosis;
 use super::dial;
 use super::failure::{Failure, FailureCode, Stage};
-use super::guard::permitted_addresses;
+use super::guard::{permitted_addresses, permitted_web_addresses};
 use super::progress::Progress;
 use super::session::Session;
 use super::tls::Tls;
@@ -102,6 +104,25 @@ impl Dialer {
             progress.skip(stage);
         }
         opened
+    }
+
+    /// Opens a TLS stream for something else than mail, guarded as every connection is: autoconfiguration by HTTPS. `port` is
+    /// for the program to choose and never for a stranger.
+    ///
+    /// # Errors
+    /// Why there is none: as for the first stages of [`Self::open`].
+    pub async fn open_tls(
+        &self,
+        host: &Host,
+        port: u16,
+        until: Instant,
+    ) -> Result<TlsStream<TcpStream>, FailureCode> {
+        let addresses =
+            permitted_web_addresses(host, port, &self.policy, &self.resolver, self.ipv6, until);
+        let (stream, _) = dial::connect(&addresses.await?, until).await?;
+        let secured = self.tls.handshake(stream, host, until).await;
+        let (stream, _) = secured.map_err(|failure| failure.code)?;
+        Ok(stream)
     }
 
     async fn stages(

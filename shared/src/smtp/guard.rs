@@ -1,6 +1,6 @@
 //! From a host to the socket addresses that may be dialled.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use tokio::time::{Instant, timeout_at};
 
@@ -26,6 +26,34 @@ pub(crate) async fn permitted_addresses(
     ipv6: bool,
     until: Instant,
 ) -> Result<Vec<SocketAddr>, FailureCode> {
+    let permits = |ip| policy.permits(ip, port);
+    addresses_that(permits, host, port, resolver, ipv6, until).await
+}
+
+/// As [`permitted_addresses`], for what is no mail server: its port is ours to choose, its address is judged the same.
+///
+/// # Errors
+/// As for [`permitted_addresses`].
+pub(crate) async fn permitted_web_addresses(
+    host: &Host,
+    port: u16,
+    policy: &DialPolicy,
+    resolver: &Resolver,
+    ipv6: bool,
+    until: Instant,
+) -> Result<Vec<SocketAddr>, FailureCode> {
+    let permits = |ip| policy.permits_address(ip, port);
+    addresses_that(permits, host, port, resolver, ipv6, until).await
+}
+
+async fn addresses_that(
+    permits: impl Fn(IpAddr) -> bool,
+    host: &Host,
+    port: u16,
+    resolver: &Resolver,
+    ipv6: bool,
+    until: Instant,
+) -> Result<Vec<SocketAddr>, FailureCode> {
     let addresses = match host {
         Host::Ip(ip) => vec![*ip],
         Host::Name(_) => timeout_at(until, resolver.addresses(&host.to_ascii(), ipv6))
@@ -35,7 +63,7 @@ pub(crate) async fn permitted_addresses(
     let mut permitted: Vec<SocketAddr> = Vec::new();
     for ip in addresses {
         let address = SocketAddr::new(ip, port);
-        if (ip.is_ipv4() || ipv6) && policy.permits(ip, port) && !permitted.contains(&address) {
+        if (ip.is_ipv4() || ipv6) && permits(ip) && !permitted.contains(&address) {
             permitted.push(address);
         }
     }
@@ -53,9 +81,9 @@ mod tests {
 
     use super::*;
 
-    async fn addresses(host: &str, port: u16, ipv6: bool) -> Result<Vec<String>, FailureCode> {
+    fn resolver() -> Resolver {
         let ips = |texts: &[&str]| texts.iter().filter_map(|text| text.parse().ok()).collect();
-        let resolver = Resolver::fixed(&HashMap::from([
+        Resolver::fixed(&HashMap::from([
             (
                 "mixed.example.com".to_owned(),
                 ips(&["10.0.0.1", "1.1.1.1", "::1", "2606:4700::1111", "1.1.1.1"]),
@@ -65,10 +93,27 @@ mod tests {
                 ips(&["169.254.169.254", "127.0.0.1"]),
             ),
             ("xn--bcher-kva.example".to_owned(), ips(&["1.0.0.1"])),
-        ]));
-        let until = Instant::now() + Duration::from_secs(1);
+        ]))
+    }
+
+    async fn addresses(host: &str, port: u16, ipv6: bool) -> Result<Vec<String>, FailureCode> {
+        let (policy, until) = (
+            DialPolicy::default(),
+            Instant::now() + Duration::from_secs(1),
+        );
         let host = Host::parse(host).expect("a host");
-        permitted_addresses(&host, port, &DialPolicy::default(), &resolver, ipv6, until)
+        permitted_addresses(&host, port, &policy, &resolver(), ipv6, until)
+            .await
+            .map(|found| found.iter().map(ToString::to_string).collect())
+    }
+
+    async fn web_addresses(host: &str) -> Result<Vec<String>, FailureCode> {
+        let (policy, until) = (
+            DialPolicy::default(),
+            Instant::now() + Duration::from_secs(1),
+        );
+        let host = Host::parse(host).expect("a host");
+        permitted_web_addresses(&host, 443, &policy, &resolver(), false, until)
             .await
             .map(|found| found.iter().map(ToString::to_string).collect())
     }
@@ -93,6 +138,21 @@ mod tests {
             ("mixed.example.com", 80),
         ] {
             let found = addresses(host, port, true).await;
+            assert_eq!(found, Err(FailureCode::NameNotResolved), "{host}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_web_server_is_reached_at_public_addresses_alone() {
+        let found = web_addresses("mixed.example.com").await;
+        assert_eq!(found, Ok(vec!["1.1.1.1:443".to_owned()]));
+        for host in [
+            "inside.example.com",
+            "127.0.0.1",
+            "169.254.169.254",
+            "nowhere.example.com",
+        ] {
+            let found = web_addresses(host).await;
             assert_eq!(found, Err(FailureCode::NameNotResolved), "{host}");
         }
     }
