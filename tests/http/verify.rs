@@ -16,7 +16,8 @@ const DRAFT: &str = "/v1/connections/verify";
 
 async fn report(script: Script, changes: Value) -> (Value, MailServer) {
     let server = MailServer::start(script).await;
-    let tenant = World::start().await.tenant("acme");
+    let world = World::start().await;
+    let tenant = world.tenant("acme");
     let answer = tenant
         .post(DRAFT, &connection(reaching(&server, changes)))
         .await;
@@ -119,7 +120,8 @@ async fn what_a_server_lacks_is_told_by_stage_code_and_field() {
 
 #[tokio::test]
 async fn a_port_on_which_nobody_listens_refuses_the_connection() {
-    let tenant = World::start().await.tenant("acme");
+    let world = World::start().await;
+    let tenant = world.tenant("acme");
     // Bound and not listening: nobody else gets the port.
     let socket = TcpSocket::new_v4().expect("a socket");
     socket
