@@ -7,6 +7,7 @@ mod draft;
 mod language;
 mod report;
 mod saved;
+mod words;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use config::Config;
+pub use words::failure_table;
 
 /// What this function may use.
 #[derive(Debug)]
