@@ -29,6 +29,16 @@ const fn words(title: &'static str, hint: &'static str) -> Words {
     Words { title, hint }
 }
 
+/// What is added to a hint in certain circumstances.
+struct Additions {
+    /// A sentence about port 25.
+    port_25: &'static str,
+    /// The begin of a sentence that ends with addresses.
+    egress_ips: &'static str,
+    /// The begin of a sentence that ends with names.
+    certificate_names: &'static str,
+}
+
 /// What a hint may speak of besides the failure itself.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Circumstances<'a> {
@@ -58,43 +68,40 @@ pub(crate) fn hint(
     let for_provider = circumstances
         .provider
         .and_then(|provider| for_provider(provider.id, code, circumstances.enhanced, language));
-    let mut hint = for_provider
-        .unwrap_or(general(code, language).hint)
-        .to_owned();
-    match code {
-        FailureCode::ConnectTimedOut
-        | FailureCode::ConnectionRefused
-        | FailureCode::GreetingRefused
-        | FailureCode::BlockedByPolicy => {
-            if code == FailureCode::ConnectTimedOut && circumstances.port == 25 {
-                hint.push(' ');
-                hint.push_str(match language {
-                    Language::English => english::PORT_25,
-                    Language::Italian => italian::PORT_25,
-                });
-            }
-            if !circumstances.egress_ips.is_empty() {
-                let ips = circumstances.egress_ips.iter().map(ToString::to_string);
-                let ips = ips.collect::<Vec<_>>().join(", ");
-                let intro = match language {
-                    Language::English => english::EGRESS_IPS,
-                    Language::Italian => italian::EGRESS_IPS,
-                };
-                hint.push_str(&format!(" {intro} {ips}."));
-            }
-        }
-        FailureCode::CertificateWrongName => {
-            if let Some(names) = names(circumstances.certificate_names) {
-                let intro = match language {
-                    Language::English => english::CERTIFICATE_NAMES,
-                    Language::Italian => italian::CERTIFICATE_NAMES,
-                };
-                hint.push_str(&format!(" {intro} {names}"));
-            }
-        }
-        _ => {}
+    let mut sentences = vec![
+        for_provider
+            .unwrap_or(general(code, language).hint)
+            .to_owned(),
+    ];
+    let additions = match language {
+        Language::English => english::ADDITIONS,
+        Language::Italian => italian::ADDITIONS,
+    };
+    if code == FailureCode::ConnectTimedOut && circumstances.port == 25 {
+        sentences.push(additions.port_25.to_owned());
     }
-    hint
+    if is_about_where_we_come_from(code) && !circumstances.egress_ips.is_empty() {
+        let ips = circumstances.egress_ips.iter().map(ToString::to_string);
+        let ips = ips.collect::<Vec<_>>().join(", ");
+        sentences.push(format!("{} {ips}.", additions.egress_ips));
+    }
+    if code == FailureCode::CertificateWrongName
+        && let Some(names) = names(circumstances.certificate_names)
+    {
+        sentences.push(format!("{} {names}", additions.certificate_names));
+    }
+    sentences.join(" ")
+}
+
+/// Whether a firewall or a rule of the server may be what has to let us in.
+const fn is_about_where_we_come_from(code: FailureCode) -> bool {
+    matches!(
+        code,
+        FailureCode::ConnectTimedOut
+            | FailureCode::ConnectionRefused
+            | FailureCode::GreetingRefused
+            | FailureCode::BlockedByPolicy
+    )
 }
 
 const fn general(code: FailureCode, language: Language) -> Words {
@@ -137,18 +144,3 @@ fn names(certificate: &[String]) -> Option<String> {
 
 #[cfg(test)]
 mod tests;
-
-/// That a login was not tried again, and from when on it is.
-pub(crate) fn not_before(
-    before: shared::model::timestamp::Timestamp,
-    language: Language,
-) -> String {
-    match language {
-        Language::English => format!(
-            "The server refused this very login a short while ago, so it was not tried again; it will be from {before} on, or as soon as something changes."
-        ),
-        Language::Italian => format!(
-            "Il server ha rifiutato questo stesso login poco fa, perciò non è stato ritentato; lo sarà dalle {before} in poi, o non appena cambia qualcosa."
-        ),
-    }
-}

@@ -2,28 +2,28 @@
 
 use shared::smtp::FailureCode;
 
-use super::title;
+use super::{Words, general};
 use crate::language::Language;
 
 /// The failure codes as a Markdown table in English: code, title, what to do, the field to look at, and whether trying again can
 /// help.
 #[must_use]
 pub fn failure_table() -> String {
-    let mut table = String::from(
-        "| code | title | what to do | field | again? |\n| --- | --- | --- | --- | --- |\n",
-    );
-    for &code in FailureCode::ALL {
-        let hint = super::general(code, Language::English).hint;
-        let field = code
-            .pointer()
-            .map_or(String::new(), |pointer| format!("`{pointer}`"));
-        let again = if code.is_retryable() { "yes" } else { "no" };
-        let title = title(code, Language::English);
-        table.push_str(&format!(
-            "| `{code}` | {title} | {hint} | {field} | {again} |\n"
-        ));
-    }
-    table
+    let head = [
+        "| code | title | what to do | field | again? |\n",
+        "| --- | --- | --- | --- | --- |\n",
+    ];
+    let rows = FailureCode::ALL.iter().map(|&code| row(code));
+    head.into_iter().map(str::to_owned).chain(rows).collect()
+}
+
+fn row(code: FailureCode) -> String {
+    let Words { title, hint } = general(code, Language::English);
+    let field = code
+        .pointer()
+        .map_or(String::new(), |pointer| format!("`{pointer}`"));
+    let again = if code.is_retryable() { "yes" } else { "no" };
+    format!("| `{code}` | {title} | {hint} | {field} | {again} |\n")
 }
 
 #[cfg(test)]
