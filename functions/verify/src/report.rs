@@ -152,12 +152,9 @@ fn hint(
             .reply
             .as_ref()
             .and_then(|reply| reply.enhanced.as_deref()),
+        not_before: findings.not_before,
     };
-    let hint = words::hint(failure.code, &circumstances, language);
-    match findings.not_before {
-        Some(before) => format!("{hint} {}", words::not_before(before, language)),
-        None => hint,
-    }
+    words::hint(failure.code, &circumstances, language)
 }
 
 fn millis(duration: Duration) -> u64 {

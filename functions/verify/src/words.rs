@@ -8,6 +8,7 @@ mod table;
 use std::net::IpAddr;
 
 use shared::model::provider::{Provider, ProviderId};
+use shared::model::timestamp::Timestamp;
 use shared::smtp::FailureCode;
 
 use crate::language::Language;
@@ -37,6 +38,8 @@ struct Additions {
     egress_ips: &'static str,
     /// The begin of a sentence that ends with names.
     certificate_names: &'static str,
+    /// The begin of a sentence that ends with a time.
+    not_before: &'static str,
 }
 
 /// What a hint may speak of besides the failure itself.
@@ -52,6 +55,8 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) certificate_names: &'a [String],
     /// The enhanced status code of the reply (RFC 3463), like `5.7.139`.
     pub(crate) enhanced: Option<&'a str>,
+    /// Until when the login is not tried again, where it was not tried this time.
+    pub(crate) not_before: Option<Timestamp>,
 }
 
 /// What happened, in one short sentence without a full stop.
@@ -89,6 +94,9 @@ pub(crate) fn hint(
         && let Some(names) = names(circumstances.certificate_names)
     {
         sentences.push(format!("{} {names}", additions.certificate_names));
+    }
+    if let Some(time) = circumstances.not_before {
+        sentences.push(format!("{} {time}.", additions.not_before));
     }
     sentences.join(" ")
 }

@@ -10,6 +10,8 @@ pub(super) const ADDITIONS: Additions = Additions {
               or 465.",
     egress_ips: "The addresses to let in are",
     certificate_names: "The certificate is for",
+    not_before: "The server refused this very login a short while ago, so it was not tried again; it will be when something of \
+                 it changes, or from this time on:",
 };
 
 #[rustfmt::skip] // a table: one code, its two texts

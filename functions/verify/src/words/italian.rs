@@ -10,6 +10,8 @@ pub(super) const ADDITIONS: Additions = Additions {
               usare la porta 587 o 465.",
     egress_ips: "Gli indirizzi da autorizzare sono",
     certificate_names: "Il certificato è valido per",
+    not_before: "Il server ha rifiutato questo stesso login poco fa, perciò non è stato ritentato; lo sarà se ne cambia qualcosa, \
+                 oppure da questo momento in poi:",
 };
 
 #[rustfmt::skip] // a table: one code, its two texts

@@ -14,6 +14,7 @@ const NOTHING: Circumstances<'static> = Circumstances {
     egress_ips: &[],
     certificate_names: &[],
     enhanced: None,
+    not_before: None,
 };
 
 fn provider(id: ProviderId) -> &'static Provider {
