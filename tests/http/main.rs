@@ -1,5 +1,6 @@
 //! The API through its routers, with all functions and their storage behind it.
 
+mod another_way;
 mod claims;
 mod connections;
 mod connections_idempotency;
@@ -20,3 +21,5 @@ mod smoke;
 mod support;
 mod tenancy;
 mod verify;
+mod verify_limits;
+mod verify_reports;

@@ -69,3 +69,28 @@ pub(crate) async fn received(server: &MailServer) -> Vec<SeenMessage> {
 pub(crate) fn id_of(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or_default()
 }
+
+/// `POST /v1/connections/verify`
+pub(crate) const DRAFT: &str = "/v1/connections/verify";
+
+/// A login for a connection.
+pub(crate) fn login() -> Value {
+    json!({"username": "info@example.com", "password": "s3cr3t"})
+}
+
+/// The stage, code and pointer of a report's failure.
+pub(crate) fn failure(report: &Value) -> [&str; 3] {
+    assert_eq!(report["ok"], false, "{report}");
+    let failure = &report["failure"];
+    for text in ["title", "hint"] {
+        assert!(failure[text].as_str().is_some_and(|text| !text.is_empty()));
+    }
+    ["stage", "code", "pointer"].map(|name| failure[name].as_str().unwrap_or_default())
+}
+
+/// How many logins `server` has seen so far.
+pub(crate) async fn logins(server: &MailServer) -> usize {
+    let ledger = server.until(|_| true).await;
+    let commands = ledger.sessions.iter().flat_map(|session| &session.commands);
+    commands.filter(|line| line.starts_with("AUTH")).count()
+}

@@ -89,6 +89,20 @@ impl World {
         }
     }
 
+    /// The API as this tenant sees it through functions that have just started on the same storage: nothing is in their memory.
+    ///
+    /// # Panics
+    /// When the name can't be a tenant's.
+    #[must_use]
+    pub fn tenant_of_another_instance(&self, name: &str) -> Client {
+        let dialer = &self.functions.verify.dialer;
+        let functions = Functions::new(&self.embedded, dialer, Vec::new(), &self.clock);
+        Client {
+            routes: functions.routes(),
+            ..self.tenant(name)
+        }
+    }
+
     /// The API as this tenant sees it.
     ///
     /// # Panics

@@ -70,9 +70,8 @@ pub(crate) async fn verify_connection(
     };
     let kept = as_saved.then(|| Findings::kept(&stored.verification, state.clock.now()));
     let known = verification.admit(kept.flatten()).await?;
-    let tried = known.is_none();
     let (report, outcome) = Report::of(&verification, known).await;
-    if as_saved && tried {
+    if as_saved && outcome != stored.verification {
         keep(&state, &caller, &stored, &outcome).await;
     }
     Ok(report.answer(language))

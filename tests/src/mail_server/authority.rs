@@ -25,6 +25,8 @@ pub enum Certificate {
     WrongName,
     /// By an authority that nobody trusts.
     UnknownAuthority,
+    /// As good, but for these hosts.
+    For(&'static [&'static str]),
 }
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
@@ -49,11 +51,13 @@ pub fn root() -> Vec<u8> {
 }
 
 pub(super) fn server_config(certificate: Certificate) -> Arc<ServerConfig> {
-    let name = match certificate {
-        Certificate::WrongName => "other.example.com",
-        _ => HOST,
+    let names: &[&str] = match certificate {
+        Certificate::WrongName => &["other.example.com"],
+        Certificate::For(names) => names,
+        _ => &[HOST],
     };
-    let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
+    let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
+    let mut params = CertificateParams::new(names).expect("names");
     match certificate {
         Certificate::Expired => params.not_after = date_time_ymd(2020, 1, 1),
         Certificate::NotYetValid => {
