@@ -67,10 +67,19 @@ impl World {
     /// # Panics
     /// When the embedded services don't start.
     pub async fn with(dialer: Dialer) -> Self {
+        Self::adjusted(dialer, |_| {}).await
+    }
+
+    /// A world with a dialer and states of the test's own.
+    ///
+    /// # Panics
+    /// When the embedded services don't start.
+    pub async fn adjusted(dialer: Dialer, adjust: impl FnOnce(&mut Functions)) -> Self {
         let embedded = Embedded::start(None).await.expect("embedded services");
         let clock = Clock::manual(Timestamp::from_millis(1_767_225_600_000));
         let egress_ips = vec!["13.38.96.228".parse().expect("an address")];
-        let functions = Functions::new(&embedded, &dialer, egress_ips, &clock);
+        let mut functions = Functions::new(&embedded, &dialer, egress_ips, &clock);
+        adjust(&mut functions);
         let routes = functions.routes();
         Self {
             embedded,

@@ -7,7 +7,7 @@ use rcgen::{
 };
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use super::HOST;
 
@@ -67,7 +67,24 @@ pub(super) fn server_config(certificate: Certificate) -> Arc<ServerConfig> {
         Certificate::UnknownAuthority => params.signed_by(&key, &new_authority("Unknown")),
         _ => params.signed_by(&key, authority()),
     };
-    let chain = vec![CertificateDer::from(signed.expect("a certificate"))];
+    config(&signed.expect("a certificate"), &key)
+}
+
+/// For a server with any of these names, by the authority that the tests trust.
+///
+/// # Panics
+/// When one is no DNS name.
+#[must_use]
+pub fn server_config_for(names: &[&str]) -> Arc<ServerConfig> {
+    let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
+    let params = CertificateParams::new(names).expect("names");
+    let key = KeyPair::generate().expect("a key");
+    let signed = params.signed_by(&key, authority());
+    config(&signed.expect("a certificate"), &key)
+}
+
+fn config(certificate: &rcgen::Certificate, key: &KeyPair) -> Arc<ServerConfig> {
+    let chain = vec![certificate.der().clone()];
     let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
