@@ -17,6 +17,7 @@ mod retries;
 mod secrecy;
 mod senders;
 mod smoke;
+mod suggest;
 mod support;
 mod tenancy;
 mod verify;
