@@ -18,6 +18,7 @@ mod retries;
 mod secrecy;
 mod senders;
 mod smoke;
+mod suggest;
 mod support;
 mod tenancy;
 mod verify;
