@@ -56,26 +56,6 @@ pub struct Limits {
     pub concurrency: Option<u32>,
 }
 
-impl Limits {
-    /// The limits that the host's operator publishes.
-    #[must_use]
-    pub fn for_host(host: &Host) -> Self {
-        match host {
-            // https://learn.microsoft.com/office365/servicedescriptions/exchange-online-service-description/exchange-online-limits
-            Host::Name(name)
-                if name == "smtp.office365.com" || name == "smtp-legacy.office365.com" =>
-            {
-                Self {
-                    per_minute: Some(30),
-                    per_day: Some(10_000),
-                    concurrency: Some(3),
-                }
-            }
-            _ => Self::default(),
-        }
-    }
-}
-
 /// A connection as it is kept. The password isn't here: only the name of the secret that holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connection {

@@ -1,11 +1,16 @@
 //! The mail providers that people use most, and what each is known by: by its servers' names, its users' addresses, where mail
 //! for their domains goes (MX), and what a domain that sends through it has in its SPF record.
 
+mod table;
+
 use super::connection::Limits;
 use super::encryption::Encryption;
 use super::host::Host;
 
-/// A provider. Names are in lower-case ASCII; one that begins with a dot stands for every name that ends in it.
+pub use table::PROVIDERS;
+
+/// A provider, or one region of it where regions have servers of their own. Names are in lower-case ASCII; one that begins with
+/// a dot stands for every name that ends in it, and a `*` for one label.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Provider {
     /// Which one.
@@ -20,7 +25,7 @@ pub struct Provider {
     pub domains: &'static [&'static str],
     /// The names of the servers that take mail for its users and customers.
     pub exchanges: &'static [&'static str],
-    /// The domains that SPF records include for it.
+    /// The domains that SPF records include for it, or redirect to.
     pub spf: &'static [&'static str],
     /// What its server wants as the login.
     pub login: Login,
@@ -35,6 +40,36 @@ pub enum ProviderId {
     Microsoft365,
     /// Outlook.com, Hotmail, Live: mailboxes of persons.
     OutlookCom,
+    /// Gmail and Google Workspace.
+    Google,
+    /// Yahoo Mail.
+    Yahoo,
+    /// iCloud Mail.
+    Icloud,
+    /// Zoho Mail.
+    Zoho,
+    /// Aruba.
+    Aruba,
+    /// Register.it.
+    RegisterIt,
+    /// Libero Mail.
+    Libero,
+    /// `OVHcloud`.
+    Ovh,
+    /// IONOS.
+    Ionos,
+    /// Amazon Simple Email Service.
+    AmazonSes,
+    /// Twilio `SendGrid`.
+    SendGrid,
+    /// Mailgun.
+    Mailgun,
+    /// Brevo, once Sendinblue.
+    Brevo,
+    /// Mailjet.
+    Mailjet,
+    /// Postmark.
+    Postmark,
 }
 
 /// A server for sending.
@@ -58,9 +93,6 @@ pub enum Login {
     /// Something that the provider gives out for SMTP, other than the address.
     Credentials,
 }
-
-/// All of them.
-pub const PROVIDERS: &[Provider] = &[];
 
 impl Provider {
     /// The provider that a server for sending belongs to.
@@ -90,12 +122,22 @@ impl Provider {
     }
 }
 
-fn is_one_of(name: &str, names: &[&str]) -> bool {
-    names.iter().any(|known| {
-        if known.starts_with('.') {
-            name.ends_with(known)
-        } else {
-            name == *known
-        }
-    })
+fn is_one_of(name: &str, patterns: &[&str]) -> bool {
+    patterns.iter().any(|pattern| fits(name, pattern))
 }
+
+fn fits(name: &str, pattern: &str) -> bool {
+    if pattern.starts_with('.') {
+        return name.len() > pattern.len() && name.ends_with(pattern);
+    }
+    match pattern.split_once('*') {
+        None => name == pattern,
+        Some((before, after)) => name
+            .strip_prefix(before)
+            .and_then(|rest| rest.strip_suffix(after))
+            .is_some_and(|label| !label.is_empty() && !label.contains('.')),
+    }
+}
+
+#[cfg(test)]
+mod tests;

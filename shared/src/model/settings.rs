@@ -13,6 +13,7 @@ use super::host::Host;
 use super::input::{Input, JsonType, Unknown};
 use super::network::{DialPolicy, is_global_unicast};
 use super::password::{Password, PasswordInput};
+use super::provider::Provider;
 use super::{port, text};
 
 /// The most characters of a connection's name.
@@ -377,7 +378,11 @@ fn limits(
     host: Option<&Host>,
     errors: &mut FieldErrors,
 ) -> Option<Limits> {
-    let usual = || host.map_or_else(Limits::default, Limits::for_host);
+    let usual = || {
+        host.and_then(Provider::of_host)
+            .map(|provider| provider.limits)
+            .unwrap_or_default()
+    };
     match input {
         Input::Absent => Some(base.map_or_else(usual, |base| base.limits)),
         Input::Null => Some(usual()),
