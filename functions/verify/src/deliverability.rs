@@ -102,8 +102,6 @@ struct Sending<'a> {
     domain: String,
     host: &'a Host,
     provider: Option<&'a Provider>,
-    /// Those of the server that may be dialled; none where a provider's includes say more than they would.
-    addresses: Vec<IpAddr>,
 }
 
 /// What may keep the mail of a connection with these settings from arriving. Ends by `until`, with `dns_not_checked` for what it
@@ -116,78 +114,55 @@ pub(crate) async fn warnings(
     until: Instant,
 ) -> Vec<Warning> {
     let until = until.min(Instant::now() + WITHIN);
-    let mut sending = Sending {
+    let sending = Sending {
         sender: &settings.sender_email,
         domain: settings.sender_email.ascii_domain(),
         host: &settings.host,
         provider,
-        addresses: Vec::new(),
     };
-    let mut findings = Vec::new();
     // Who has a mailbox at a provider can't change the provider's own DNS, and has no need to.
-    if !sending.is_at_its_provider() {
-        if provider.is_none() {
-            sending.addresses = server_addresses(dialer, settings, until).await;
-        }
-        findings = in_dns(dialer, &sending, until).await;
-    }
+    let (mut findings, addresses) = if sending.is_at_its_provider() {
+        (Vec::new(), Vec::new())
+    } else {
+        in_dns(dialer, &sending, settings.port, until).await
+    };
     if let Some(domain) = sending.other_login_domain(settings.username.as_deref()) {
         findings.push(Finding::SenderDomainDiffers(domain));
     }
     let warn = |finding: &Finding| Warning {
         code: finding.code(),
-        detail: text::detail(finding, &sending, language),
+        detail: text::detail(finding, &sending, &addresses, language),
     };
     findings.iter().map(warn).collect()
 }
 
-/// The addresses by which the server sends, as far as can be told: those at which it is reached. Only what may be dialled: whether
-/// an SPF record covers an internal address would give the address away.
-async fn server_addresses(dialer: &Dialer, settings: &Settings, until: Instant) -> Vec<IpAddr> {
-    let addresses = match &settings.host {
-        Host::Ip(ip) => vec![*ip],
-        Host::Name(_) => {
-            timeout_at(
-                until,
-                dns::addresses(&dialer.resolver, &settings.host.to_ascii()),
-            )
-            .await
-            // The stages tell that it does not resolve.
-            .unwrap_or(Ok(Vec::new()))
-            .unwrap_or_default()
+/// What DNS tells, and the server's addresses where they matter.
+async fn in_dns(
+    dialer: &Dialer,
+    sending: &Sending<'_>,
+    port: u16,
+    until: Instant,
+) -> (Vec<Finding>, Vec<IpAddr>) {
+    let resolver = &dialer.resolver;
+    let mut addresses = Vec::new();
+    let spf = async {
+        // A provider's includes say more than the address at which it takes mail.
+        if sending.provider.is_none() {
+            addresses = server_addresses(dialer, sending.host, port).await;
         }
+        spf::check(resolver, sending, &addresses).await
     };
-    let permitted = addresses
-        .into_iter()
-        .filter(|ip| dialer.policy.permits(*ip, settings.port));
-    permitted.take(MAX_ADDRESSES).collect()
-}
-
-async fn in_dns(dialer: &Dialer, sending: &Sending<'_>, until: Instant) -> Vec<Finding> {
-    let (resolver, domain) = (&dialer.resolver, &sending.domain);
     let (mx, spf, dmarc) = tokio::join!(
-        timeout_at(until, mx::check(resolver, domain)),
-        timeout_at(until, spf::check(resolver, sending)),
-        timeout_at(until, dmarc::check(resolver, domain)),
+        timeout_at(until, mx::check(resolver, &sending.domain)),
+        timeout_at(until, spf),
+        timeout_at(until, dmarc::check(resolver, &sending.domain)),
     );
-    let outcomes = [
-        (
-            "MX",
-            mx.unwrap_or(Err(Unasked)).map(|it| it.map(Finding::Mx)),
-        ),
-        (
-            "SPF",
-            spf.unwrap_or(Err(Unasked)).map(|it| it.map(Finding::Spf)),
-        ),
-        (
-            "DMARC",
-            dmarc
-                .unwrap_or(Err(Unasked))
-                .map(|it| it.map(Finding::Dmarc)),
-        ),
-    ];
+    let mx = mx.unwrap_or(Err(Unasked)).map(|it| it.map(Finding::Mx));
+    let spf = spf.unwrap_or(Err(Unasked)).map(|it| it.map(Finding::Spf));
+    let dmarc = dmarc.unwrap_or(Err(Unasked));
+    let dmarc = dmarc.map(|it| it.map(Finding::Dmarc));
     let (mut findings, mut unasked) = (Vec::new(), Vec::new());
-    for (kind, outcome) in outcomes {
+    for (kind, outcome) in [("MX", mx), ("SPF", spf), ("DMARC", dmarc)] {
         match outcome {
             Ok(finding) => findings.extend(finding),
             Err(Unasked) => unasked.push(kind),
@@ -196,7 +171,20 @@ async fn in_dns(dialer: &Dialer, sending: &Sending<'_>, until: Instant) -> Vec<F
     if !unasked.is_empty() {
         findings.push(Finding::DnsNotChecked(unasked));
     }
-    findings
+    (findings, addresses)
+}
+
+/// The addresses by which the server sends, as far as can be told: those at which it is reached. Only what may be dialled: whether
+/// an SPF record covers an internal address would give the address away.
+async fn server_addresses(dialer: &Dialer, host: &Host, port: u16) -> Vec<IpAddr> {
+    let addresses = match host {
+        Host::Ip(ip) => Ok(vec![*ip]),
+        Host::Name(_) => dns::addresses(&dialer.resolver, &host.to_ascii()).await,
+    };
+    // That there is none is for the stages to tell.
+    let addresses = addresses.unwrap_or_default().into_iter();
+    let permitted = addresses.filter(|ip| dialer.policy.permits(*ip, port));
+    permitted.take(MAX_ADDRESSES).collect()
 }
 
 impl Sending<'_> {

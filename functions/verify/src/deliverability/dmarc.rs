@@ -43,10 +43,8 @@ pub(super) async fn check(resolver: &Resolver, domain: &str) -> Result<Option<Fl
     for (level, owner) in owners(domain).into_iter().enumerate() {
         let at = format!("_dmarc.{owner}");
         let texts = texts(resolver, &at).await?;
-        let mut records = texts.iter().map(|text| Dmarc::parse(text));
-        let mut records = records
-            .by_ref()
-            .filter(|record| record.as_ref().err() != Some(&Error::InvalidRecordType));
+        let records = texts.iter().map(|text| Dmarc::parse(text));
+        let mut records = records.filter(|it| it.as_ref().err() != Some(&Error::InvalidRecordType));
         let Some(record) = records.next() else {
             continue;
         };

@@ -26,11 +26,11 @@ pub(super) async fn check(resolver: &Resolver, domain: &str) -> Result<Option<Fl
         RData::MX(mx) => Some(&mx.exchange),
         _ => None,
     });
-    let is_null: Vec<_> = exchanges.map(|exchange| exchange.is_root()).collect();
-    if is_null.contains(&false) {
+    let (null, servers): (Vec<_>, Vec<_>) = exchanges.partition(|exchange| exchange.is_root());
+    if !servers.is_empty() {
         return Ok(None);
     }
-    if !is_null.is_empty() {
+    if !null.is_empty() {
         return Ok(Some(Flaw::Refused));
     }
     let fallback = addresses(resolver, domain).await?;

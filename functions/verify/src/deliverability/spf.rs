@@ -47,23 +47,29 @@ pub(super) enum Invalid {
     Loop,
 }
 
-/// Asks for the record of the sender's domain and judges it.
+/// Asks for the record of the sender's domain and judges it. With addresses, the server is covered when one of them passes; without,
+/// when its provider is included.
 ///
 /// # Errors
 /// When it can't be found out.
 pub(super) async fn check(
     resolver: &Resolver,
     sending: &Sending<'_>,
+    addresses: &[IpAddr],
 ) -> Result<Option<Flaw>, Unasked> {
-    match judge(resolver, sending).await {
+    match judge(resolver, sending, addresses).await {
         Ok(()) => Ok(None),
         Err(Stop::Flaw(flaw)) => Ok(Some(flaw)),
         Err(Stop::Unasked(unasked)) => Err(unasked),
     }
 }
 
-async fn judge(resolver: &Resolver, sending: &Sending<'_>) -> Result<(), Stop> {
-    if sending.addresses.is_empty() {
+async fn judge(
+    resolver: &Resolver,
+    sending: &Sending<'_>,
+    addresses: &[IpAddr],
+) -> Result<(), Stop> {
+    if addresses.is_empty() {
         let tree = tree::walk(resolver, sending, None).await?;
         return match sending.provider.map(|provider| provider.spf) {
             // Where a provider's customers include nothing, it sends in its own name; an unknown address can't be covered or not.
@@ -73,7 +79,7 @@ async fn judge(resolver: &Resolver, sending: &Sending<'_>) -> Result<(), Stop> {
             Some(_) => Err(Flaw::NotCovered.into()),
         };
     }
-    for address in &sending.addresses {
+    for address in addresses {
         let tree = tree::walk(resolver, sending, Some(*address)).await?;
         match evaluate(resolver, sending, *address, &tree).await {
             SpfResult::Pass => return Ok(()),

@@ -9,11 +9,17 @@ use super::{Finding, Sending, domain_of};
 use crate::language::Language;
 
 /// What a finding means, and what to do.
-pub(super) fn detail(finding: &Finding, sending: &Sending<'_>, language: Language) -> String {
+pub(super) fn detail(
+    finding: &Finding,
+    sending: &Sending<'_>,
+    addresses: &[IpAddr],
+    language: Language,
+) -> String {
     let domain = domain_of(sending.sender);
+    let entry = covering(sending, addresses);
     match finding {
         Finding::Mx(flaw) => mx(*flaw, domain, language),
-        Finding::Spf(spf::Flaw::Missing) => spf_missing(sending, language),
+        Finding::Spf(spf::Flaw::Missing) => spf_missing(sending, entry, language),
         Finding::Spf(spf::Flaw::Invalid { at, why }) => spf_invalid(at, why, sending, language),
         Finding::Spf(spf::Flaw::TooManyLookups) => match language {
             Language::English => format!(
@@ -27,7 +33,7 @@ pub(super) fn detail(finding: &Finding, sending: &Sending<'_>, language: Languag
                  indirizzi (ip4, ip6)."
             ),
         },
-        Finding::Spf(spf::Flaw::NotCovered) => spf_not_covered(sending, language),
+        Finding::Spf(spf::Flaw::NotCovered) => spf_not_covered(sending, entry, language),
         Finding::Dmarc(flaw) => dmarc(flaw, domain, &sending.domain, language),
         Finding::SenderDomainDiffers(login) => match language {
             Language::English => format!(
@@ -85,9 +91,9 @@ fn mx(flaw: mx::Flaw, domain: &str, language: Language) -> String {
     }
 }
 
-fn spf_missing(sending: &Sending<'_>, language: Language) -> String {
+fn spf_missing(sending: &Sending<'_>, entry: Option<String>, language: Language) -> String {
     let (domain, host) = (domain_of(sending.sender), sending.host);
-    match (language, covering(sending)) {
+    match (language, entry) {
         (Language::English, Some(entry)) => format!(
             "{domain} has no SPF record, so receivers can't tell that {host} may send for it and may take its mail for spam. Add \
              this TXT record to {domain}: \"v=spf1 {entry} ~all\"; other servers that send for it belong in the same record."
@@ -109,9 +115,9 @@ fn spf_missing(sending: &Sending<'_>, language: Language) -> String {
     }
 }
 
-fn spf_not_covered(sending: &Sending<'_>, language: Language) -> String {
+fn spf_not_covered(sending: &Sending<'_>, entry: Option<String>, language: Language) -> String {
     let (domain, host) = (domain_of(sending.sender), sending.host);
-    match (language, covering(sending)) {
+    match (language, entry) {
         (Language::English, Some(entry)) => format!(
             "The SPF record of {domain} does not let {host} send for it, so receivers may take its mail for forged. Add \"{entry}\" \
              to the TXT record of {domain} that begins with \"v=spf1\", before its \"all\"."
@@ -132,13 +138,11 @@ fn spf_not_covered(sending: &Sending<'_>, language: Language) -> String {
 }
 
 /// What an SPF record needs to let the server send: its provider's include, or its address.
-fn covering(sending: &Sending<'_>) -> Option<String> {
-    let mut includes = sending.provider.map_or(&[][..], |it| it.spf).iter();
-    // One that begins with a dot differs from customer to customer.
-    if let Some(domain) = includes.find(|domain| !domain.starts_with('.')) {
+fn covering(sending: &Sending<'_>, addresses: &[IpAddr]) -> Option<String> {
+    if let Some([domain, ..]) = sending.provider.map(|provider| provider.spf) {
         return Some(format!("include:{domain}"));
     }
-    sending.addresses.first().map(|address| match address {
+    addresses.first().map(|address| match address {
         IpAddr::V4(ip) => format!("ip4:{ip}"),
         IpAddr::V6(ip) => format!("ip6:{ip}"),
     })
@@ -232,6 +236,81 @@ fn dmarc(flaw: &dmarc::Flaw, domain: &str, ascii_domain: &str, language: Languag
                  nome. Quando tutti i messaggi superano SPF o DKIM, cambia il record TXT di {at} in {tag}=quarantine, poi \
                  {tag}=reject."
             )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::model::email::EmailAddress;
+    use shared::model::host::Host;
+    use shared::model::provider::Provider;
+
+    use super::*;
+
+    fn findings() -> Vec<Finding> {
+        let at = || "_spf.example.org".to_owned();
+        let spf = |why| Finding::Spf(spf::Flaw::Invalid { at: at(), why });
+        vec![
+            Finding::Mx(mx::Flaw::Nowhere),
+            Finding::Mx(mx::Flaw::ByAddress),
+            Finding::Mx(mx::Flaw::Refused),
+            Finding::Spf(spf::Flaw::Missing),
+            spf(Invalid::Several),
+            spf(Invalid::Term("ipv4:192.0.2.1".to_owned())),
+            spf(Invalid::Absent),
+            spf(Invalid::Loop),
+            Finding::Spf(spf::Flaw::TooManyLookups),
+            Finding::Spf(spf::Flaw::NotCovered),
+            Finding::Dmarc(dmarc::Flaw::Missing),
+            Finding::Dmarc(dmarc::Flaw::Several { at: at() }),
+            Finding::Dmarc(dmarc::Flaw::Unreadable { at: at() }),
+            Finding::Dmarc(dmarc::Flaw::None {
+                at: at(),
+                inherited: true,
+            }),
+            Finding::SenderDomainDiffers("example.net".to_owned()),
+            Finding::DnsNotChecked(vec!["MX", "SPF"]),
+        ]
+    }
+
+    #[test]
+    fn every_finding_is_a_few_sentences_in_each_language_that_name_a_domain() {
+        let sender = EmailAddress::parse("info@example.org").expect("an address");
+        let host = Host::parse("smtp.example.org").expect("a host");
+        let known = Host::parse("smtp.gmail.com").expect("a host");
+        let address = ["192.0.2.1".parse().expect("an address")];
+        for (host, addresses, remedy) in [
+            (&host, &address[..], Some("ip4:192.0.2.1")),
+            (&host, &[][..], None),
+            (&known, &[][..], Some("include:_spf.google.com")),
+        ] {
+            let sending = Sending {
+                sender: &sender,
+                domain: sender.ascii_domain(),
+                host,
+                provider: Provider::of_host(host),
+            };
+            for finding in findings() {
+                let told = |language| detail(&finding, &sending, addresses, language);
+                let texts = [told(Language::English), told(Language::Italian)];
+                assert_ne!(texts[0], texts[1]);
+                for text in texts {
+                    let sentences = text.matches(". ").count() + 1;
+                    assert!(text.ends_with('.') && sentences <= 3, "{text}");
+                    assert!((80..420).contains(&text.chars().count()), "{text}");
+                    assert!(
+                        text.contains("example.org") && !text.contains("  "),
+                        "{text}"
+                    );
+                    let is_of_cover = matches!(
+                        finding,
+                        Finding::Spf(spf::Flaw::Missing | spf::Flaw::NotCovered)
+                    );
+                    let remedy = remedy.filter(|_| is_of_cover);
+                    assert!(remedy.is_none_or(|remedy| text.contains(remedy)), "{text}");
+                }
+            }
         }
     }
 }

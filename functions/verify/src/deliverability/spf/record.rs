@@ -112,14 +112,14 @@ fn directive(term: &str) -> Option<Directive> {
             },
         },
         "ip4" => {
-            let (addr, length) = network(value?)?;
+            let (addr, length) = network(value?);
             Mechanism::Ip4 {
                 addr: addr.parse::<Ipv4Addr>().ok()?,
                 mask: mask4(length)?,
             }
         }
         "ip6" => {
-            let (addr, length) = network(value?)?;
+            let (addr, length) = network(value?);
             Mechanism::Ip6 {
                 addr: addr.parse::<Ipv6Addr>().ok()?,
                 mask: mask6(length)?,
@@ -153,11 +153,12 @@ fn host(argument: &str) -> Option<(Macro, u32, u128)> {
     Some((domain, mask4(v4)?, mask6(v6)?))
 }
 
-fn network(value: &str) -> Option<(&str, Option<&str>)> {
-    Some(match value.split_once('/') {
+/// `address [ "/" length ]`
+fn network(value: &str) -> (&str, Option<&str>) {
+    match value.split_once('/') {
         Some((address, length)) => (address, Some(length)),
         None => (value, None),
-    })
+    }
 }
 
 fn mask4(length: Option<&str>) -> Option<u32> {

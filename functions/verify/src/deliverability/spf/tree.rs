@@ -158,14 +158,11 @@ fn lookups(record: &Spf) -> Vec<Lookup> {
 }
 
 impl Tree {
-    /// Whether one of these domains is included; one that begins with a dot stands for every name that ends in it.
+    /// Whether one of these domains is included.
     pub(super) fn includes(&self, domains: &[&str]) -> bool {
-        self.records.keys().any(|name| {
-            let name = shown(name);
-            domains.iter().any(|domain| {
-                name == *domain || (domain.starts_with('.') && name.ends_with(domain))
-            })
-        })
+        domains
+            .iter()
+            .any(|domain| self.records.contains_key(key(domain).as_str()))
     }
 
     /// The record of a name, if it has one.
