@@ -5,6 +5,9 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use local::cli::{Instead, Options};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -16,9 +19,15 @@ async fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    // The embedded DynamoDB warns of each condition that was not met, which is everyday business.
+    let levels = Targets::new()
+        .with_default(tracing::Level::WARN)
+        .with_target("dynoxide", tracing::Level::ERROR);
     tracing_subscriber::fmt()
         .with_max_level(tracing::Level::WARN)
         .with_writer(io::stderr)
+        .finish()
+        .with(levels)
         .init();
     // Heard from here on, so that ending it early ends it cleanly too.
     let ended = match signals() {

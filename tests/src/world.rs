@@ -1,6 +1,7 @@
 //! All functions in one process, on embedded AWS services and a clock of the test's own, called through their routers.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 mod deliveries;
 
@@ -25,7 +26,7 @@ use crate::mail_server::{self, HOST, MailServer};
 #[derive(Debug)]
 pub struct World {
     /// The AWS services.
-    pub embedded: Embedded,
+    pub embedded: Arc<Embedded>,
     /// The functions' states.
     pub functions: Functions,
     /// Time, which stands still until the test moves it.
@@ -38,6 +39,8 @@ pub struct World {
 pub struct Client {
     routes: Router,
     tenant: Option<Tenant>,
+    /// As long as somebody asks, there is storage.
+    _storage: Arc<Embedded>,
 }
 
 /// An answer of the API.
@@ -76,6 +79,7 @@ impl World {
     /// When the embedded services don't start.
     pub async fn adjusted(dialer: Dialer, adjust: impl FnOnce(&mut Functions)) -> Self {
         let embedded = Embedded::start(None).await.expect("embedded services");
+        let embedded = Arc::new(embedded);
         let clock = Clock::manual(Timestamp::from_millis(1_767_225_600_000));
         let egress_ips = vec!["13.38.96.228".parse().expect("an address")];
         let mut functions = Functions::new(&embedded, &dialer, egress_ips, &clock);
@@ -112,6 +116,7 @@ impl World {
         Client {
             routes: self.routes.clone(),
             tenant: Some(Tenant::new(name).expect("a tenant")),
+            _storage: Arc::clone(&self.embedded),
         }
     }
 
@@ -121,6 +126,7 @@ impl World {
         Client {
             routes: self.routes.clone(),
             tenant: None,
+            _storage: Arc::clone(&self.embedded),
         }
     }
 

@@ -85,6 +85,20 @@ pub(crate) async fn count_verification(
     mine.and(target)
 }
 
+/// Counts one suggestion of settings, or refuses it.
+///
+/// # Errors
+/// `rate_limited` when the tenant has had its turns of this minute.
+pub(crate) async fn count_suggestion(state: &State, tenant: &Tenant) -> Result<(), Problem> {
+    let mine = Window {
+        key: item::key(&tenant.key(), "limit#suggest"),
+        at_most: state.limits.per_tenant,
+        within: MINUTE,
+        what: "too many suggestions: they are limited for each tenant",
+    };
+    mine.take(&state.connections, state.clock.now()).await
+}
+
 /// Counts one login before it is tried, or refuses it.
 ///
 /// # Errors

@@ -25,7 +25,7 @@ use shared::web::query::NoParameters;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
-use crate::State;
+use crate::{State, limits};
 
 /// The most suggestions of an answer: a person reads them.
 const MAX_SUGGESTIONS: usize = 10;
@@ -194,11 +194,12 @@ fn username(login: Login, email: &EmailAddress) -> Option<String> {
 )]
 pub(crate) async fn suggest_settings(
     Shared(state): Shared<Arc<State>>,
-    _: Caller,
+    caller: Caller,
     _: NoParameters,
     body: JsonBody,
 ) -> Result<Json<Suggestions>, Problem> {
     let email = EmailAddress::try_from(body.read::<SuggestInput>()?)?;
+    limits::count_suggestion(&state, &caller.tenant).await?;
     let suggestions = suggestions(&state, &email).await;
     Ok(Json(Suggestions { suggestions }))
 }

@@ -17,7 +17,7 @@ impl World {
     pub async fn deliver(&self) -> usize {
         let Embedded {
             queue, queue_url, ..
-        } = &self.embedded;
+        } = &*self.embedded;
         let mut failed = Vec::new();
         loop {
             let (receipts, records): (Vec<_>, Vec<_>) = self.receive().await.into_iter().unzip();
@@ -64,7 +64,7 @@ impl World {
     async fn receive(&self) -> Vec<(String, Entry)> {
         let Embedded {
             queue, queue_url, ..
-        } = &self.embedded;
+        } = &*self.embedded;
         let receive = queue.receive_message().queue_url(queue_url);
         let received = receive.max_number_of_messages(10).send().await;
         let messages = received.expect("the queue answers").messages;
@@ -84,7 +84,7 @@ impl World {
     async fn done(&self, receipt: String) {
         let Embedded {
             queue, queue_url, ..
-        } = &self.embedded;
+        } = &*self.embedded;
         let delete = queue.delete_message().queue_url(queue_url);
         let deleted = delete.receipt_handle(receipt).send().await;
         deleted.expect("the entry is deleted");

@@ -1,6 +1,8 @@
-//! The table of failure codes in `docs/verification.md`.
+//! The table of failure codes in `docs/verification.md` and in `openapi.json`.
 
 use shared::smtp::FailureCode;
+use utoipa::ToSchema;
+use utoipa::openapi::{OpenApi, RefOr, Schema};
 
 use super::{Words, general};
 use crate::language::Language;
@@ -15,6 +17,19 @@ pub fn failure_table() -> String {
     ];
     let rows = FailureCode::ALL.iter().map(|&code| row(code));
     head.into_iter().map(str::to_owned).chain(rows).collect()
+}
+
+/// Puts the table into the description of the API, where the codes stand.
+pub fn describe_failure_codes(openapi: &mut OpenApi) {
+    let schemas = openapi.components.iter_mut().flat_map(|it| &mut it.schemas);
+    for (name, schema) in schemas {
+        if let RefOr::T(Schema::Object(object)) = schema
+            && *name == FailureCode::name()
+        {
+            let what = "What went wrong: a closed set, the same in every language. `again?` is `retryable`.";
+            object.description = Some(format!("{what}\n\n{}", failure_table()));
+        }
+    }
 }
 
 fn row(code: FailureCode) -> String {
