@@ -6,6 +6,7 @@ mod connections_idempotency;
 mod default_role;
 mod default_rules;
 mod gateway;
+mod internal_addresses;
 mod layers;
 mod messages;
 mod messages_idempotency;

@@ -3,6 +3,7 @@
 mod auth;
 mod dial;
 mod greeting;
+mod names;
 mod round_trips;
 mod support;
 mod tls;
