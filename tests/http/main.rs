@@ -6,6 +6,7 @@ mod connections;
 mod connections_idempotency;
 mod default_role;
 mod default_rules;
+mod deliverability;
 mod gateway;
 mod internal_addresses;
 mod layers;

@@ -29,7 +29,7 @@ pub(super) fn detail(
             ),
             Language::Italian => format!(
                 "Per controllare il record SPF di {domain} servono più di 10 interrogazioni DNS, e i destinatari lo considerano \
-                 errato. Rimuovi le voci include, a, mx, ptr ed exists che non servono, oppure sostituiscile con i relativi \
+                 errato. Rimuovere le voci include, a, mx, ptr ed exists che non servono, oppure sostituirle con i relativi \
                  indirizzi (ip4, ip6)."
             ),
         },
@@ -42,7 +42,7 @@ pub(super) fn detail(
             ),
             Language::Italian => format!(
                 "Il mittente è di {domain} e il login è di {login}: il server può rifiutare questo mittente, o i messaggi possono \
-                 sembrare falsificati. Usa un mittente di {login}, oppure accertati che il server possa inviare per {domain}."
+                 sembrare falsificati. Usare un mittente di {login}, oppure accertarsi che il server possa inviare per {domain}."
             ),
         },
         Finding::DnsNotChecked(kinds) => {
@@ -53,7 +53,7 @@ pub(super) fn detail(
                      the domain's name servers need attention."
                 ),
                 Language::Italian => format!(
-                    "Il DNS di {domain} non ha risposto, quindi questo non è stato controllato: {kinds}. Riprova più tardi; se \
+                    "Il DNS di {domain} non ha risposto, quindi questo non è stato controllato: {kinds}. Riprovare più tardi; se \
                      continua così, vanno verificati i server DNS del dominio."
                 ),
             }
@@ -77,15 +77,15 @@ fn mx(flaw: mx::Flaw, domain: &str, language: Language) -> String {
         ),
         (Language::Italian, mx::Flaw::Nowhere) => format!(
             "{domain} non ha un record MX: le risposte e gli avvisi di mancata consegna non hanno dove arrivare, e alcuni \
-             destinatari rifiutano la posta di un dominio così. Aggiungi un record MX con il nome del server di posta in arrivo."
+             destinatari rifiutano la posta di un dominio così. Aggiungere un record MX con il nome del server di posta in arrivo."
         ),
         (Language::Italian, mx::Flaw::ByAddress) => format!(
             "{domain} non ha un record MX: le risposte e gli avvisi di mancata consegna vanno all'indirizzo del dominio stesso, \
-             spesso un server web che non riceve posta. Aggiungi un record MX con il nome del server di posta in arrivo."
+             spesso un server web che non riceve posta. Aggiungere un record MX con il nome del server di posta in arrivo."
         ),
         (Language::Italian, mx::Flaw::Refused) => format!(
             "{domain} dichiara di non ricevere posta (record MX \".\"): le risposte e gli avvisi di mancata consegna vanno persi e \
-             molti destinatari rifiutano i suoi messaggi. Sostituisci quel record con il nome del server di posta in arrivo, o usa \
+             molti destinatari rifiutano i suoi messaggi. Sostituire quel record con il nome del server di posta in arrivo, o usare \
              un altro mittente."
         ),
     }
@@ -104,13 +104,13 @@ fn spf_missing(sending: &Sending<'_>, entry: Option<String>, language: Language)
         ),
         (Language::Italian, Some(entry)) => format!(
             "{domain} non ha un record SPF: i destinatari non sanno che {host} può inviare per questo dominio e possono trattare i \
-             messaggi come spam. Aggiungi a {domain} questo record TXT: \"v=spf1 {entry} ~all\"; gli altri server che inviano per \
+             messaggi come spam. Aggiungere a {domain} questo record TXT: \"v=spf1 {entry} ~all\"; gli altri server che inviano per \
              il dominio vanno nello stesso record."
         ),
         (Language::Italian, None) => format!(
             "{domain} non ha un record SPF: i destinatari non sanno chi può inviare per questo dominio e possono trattare i \
-             messaggi come spam. Aggiungi a {domain} un record TXT che inizia con \"v=spf1\"; il gestore di {host} può dirti che \
-             cosa scriverci."
+             messaggi come spam. Aggiungere a {domain} un record TXT che inizia con \"v=spf1\"; il gestore di {host} sa che cosa \
+             scriverci."
         ),
     }
 }
@@ -128,11 +128,11 @@ fn spf_not_covered(sending: &Sending<'_>, entry: Option<String>, language: Langu
         ),
         (Language::Italian, Some(entry)) => format!(
             "Il record SPF di {domain} non consente a {host} di inviare per questo dominio, e i messaggi possono sembrare \
-             falsificati. Aggiungi \"{entry}\" al record TXT di {domain} che inizia con \"v=spf1\", prima di \"all\"."
+             falsificati. Aggiungere \"{entry}\" al record TXT di {domain} che inizia con \"v=spf1\", prima di \"all\"."
         ),
         (Language::Italian, None) => format!(
             "Il record SPF di {domain} non consente a {host} di inviare per questo dominio, e i messaggi possono sembrare \
-             falsificati. Il gestore di {host} può dirti che cosa aggiungere al record TXT di {domain} che inizia con \"v=spf1\"."
+             falsificati. Il gestore di {host} sa che cosa aggiungere al record TXT di {domain} che inizia con \"v=spf1\"."
         ),
     }
 }
@@ -183,11 +183,11 @@ fn spf_invalid(at: &str, why: &Invalid, sending: &Sending<'_>, language: Languag
             };
             let remedy = match why {
                 Invalid::Several if own => {
-                    "Uniscili in un solo record TXT che inizia con \"v=spf1\"".to_owned()
+                    "Unirli in un solo record TXT che inizia con \"v=spf1\"".to_owned()
                 }
-                Invalid::Term(_) if own => "Correggi o rimuovi quella parte".to_owned(),
+                Invalid::Term(_) if own => "Correggere o rimuovere quella parte".to_owned(),
                 Invalid::Several | Invalid::Term(_) | Invalid::Absent | Invalid::Loop => {
-                    format!("Rimuovi ciò che rimanda a {at}, o fallo correggere lì")
+                    format!("Rimuovere ciò che rimanda a {at}, o farlo correggere lì")
                 }
             };
             format!(
@@ -218,12 +218,12 @@ fn dmarc(flaw: &dmarc::Flaw, domain: &str, ascii_domain: &str, language: Languag
             )
         }
         (Language::Italian, dmarc::Flaw::Missing) => format!(
-            "{domain} non ha un record DMARC; i grandi destinatari lo richiedono e si fidano meno dei messaggi senza. Aggiungi il \
-             record TXT \"v=DMARC1; p=none\" a _dmarc.{ascii_domain}, e passa a p=quarantine quando tutti i messaggi superano SPF o \
+            "{domain} non ha un record DMARC; i grandi destinatari lo richiedono e si fidano meno dei messaggi senza. Aggiungere il \
+             record TXT \"v=DMARC1; p=none\" a _dmarc.{ascii_domain}, e passare a p=quarantine quando tutti i messaggi superano SPF o \
              DKIM."
         ),
         (Language::Italian, dmarc::Flaw::Several { at }) => format!(
-            "{at} ha più di un record DMARC, e i destinatari li ignorano tutti. Tieni un solo record TXT che inizia con \
+            "{at} ha più di un record DMARC, e i destinatari li ignorano tutti. Tenere un solo record TXT che inizia con \
              \"v=DMARC1\"."
         ),
         (Language::Italian, dmarc::Flaw::Unreadable { at }) => format!(
@@ -233,7 +233,7 @@ fn dmarc(flaw: &dmarc::Flaw, domain: &str, ascii_domain: &str, language: Languag
             let tag = tag(inherited);
             format!(
                 "Il record DMARC di {domain} indica {tag}=none: i destinatari non fanno nulla contro i messaggi falsificati a suo \
-                 nome. Quando tutti i messaggi superano SPF o DKIM, cambia il record TXT di {at} in {tag}=quarantine, poi \
+                 nome. Quando tutti i messaggi superano SPF o DKIM, cambiare il record TXT di {at} in {tag}=quarantine, poi \
                  {tag}=reject."
             )
         }
@@ -241,76 +241,4 @@ fn dmarc(flaw: &dmarc::Flaw, domain: &str, ascii_domain: &str, language: Languag
 }
 
 #[cfg(test)]
-mod tests {
-    use shared::model::email::EmailAddress;
-    use shared::model::host::Host;
-    use shared::model::provider::Provider;
-
-    use super::*;
-
-    fn findings() -> Vec<Finding> {
-        let at = || "_spf.example.org".to_owned();
-        let spf = |why| Finding::Spf(spf::Flaw::Invalid { at: at(), why });
-        vec![
-            Finding::Mx(mx::Flaw::Nowhere),
-            Finding::Mx(mx::Flaw::ByAddress),
-            Finding::Mx(mx::Flaw::Refused),
-            Finding::Spf(spf::Flaw::Missing),
-            spf(Invalid::Several),
-            spf(Invalid::Term("ipv4:192.0.2.1".to_owned())),
-            spf(Invalid::Absent),
-            spf(Invalid::Loop),
-            Finding::Spf(spf::Flaw::TooManyLookups),
-            Finding::Spf(spf::Flaw::NotCovered),
-            Finding::Dmarc(dmarc::Flaw::Missing),
-            Finding::Dmarc(dmarc::Flaw::Several { at: at() }),
-            Finding::Dmarc(dmarc::Flaw::Unreadable { at: at() }),
-            Finding::Dmarc(dmarc::Flaw::None {
-                at: at(),
-                inherited: true,
-            }),
-            Finding::SenderDomainDiffers("example.net".to_owned()),
-            Finding::DnsNotChecked(vec!["MX", "SPF"]),
-        ]
-    }
-
-    #[test]
-    fn every_finding_is_a_few_sentences_in_each_language_that_name_a_domain() {
-        let sender = EmailAddress::parse("info@example.org").expect("an address");
-        let host = Host::parse("smtp.example.org").expect("a host");
-        let known = Host::parse("smtp.gmail.com").expect("a host");
-        let address = ["192.0.2.1".parse().expect("an address")];
-        for (host, addresses, remedy) in [
-            (&host, &address[..], Some("ip4:192.0.2.1")),
-            (&host, &[][..], None),
-            (&known, &[][..], Some("include:_spf.google.com")),
-        ] {
-            let sending = Sending {
-                sender: &sender,
-                domain: sender.ascii_domain(),
-                host,
-                provider: Provider::of_host(host),
-            };
-            for finding in findings() {
-                let told = |language| detail(&finding, &sending, addresses, language);
-                let texts = [told(Language::English), told(Language::Italian)];
-                assert_ne!(texts[0], texts[1]);
-                for text in texts {
-                    let sentences = text.matches(". ").count() + 1;
-                    assert!(text.ends_with('.') && sentences <= 3, "{text}");
-                    assert!((80..420).contains(&text.chars().count()), "{text}");
-                    assert!(
-                        text.contains("example.org") && !text.contains("  "),
-                        "{text}"
-                    );
-                    let is_of_cover = matches!(
-                        finding,
-                        Finding::Spf(spf::Flaw::Missing | spf::Flaw::NotCovered)
-                    );
-                    let remedy = remedy.filter(|_| is_of_cover);
-                    assert!(remedy.is_none_or(|remedy| text.contains(remedy)), "{text}");
-                }
-            }
-        }
-    }
-}
+mod tests;
