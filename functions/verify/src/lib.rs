@@ -59,6 +59,8 @@ pub struct State {
     pub within: Duration,
     /// After how long other ways are tried while the one that was asked for still may work.
     pub patience: Duration,
+    /// How long DNS may take to be asked for warnings: who waits for a report does not wait longer for them.
+    pub warnings_within: Duration,
     /// The logins that were refused of late.
     pub refused_logins: RefusedLogins,
     /// How settings are looked for that fit an address.
@@ -84,6 +86,7 @@ impl State {
             usual: USUAL.to_vec(),
             within: Duration::from_secs(25),
             patience: Duration::from_secs(8),
+            warnings_within: Duration::from_secs(6),
             refused_logins: RefusedLogins::default(),
             look_ups: LookUps::default(),
         }

@@ -84,7 +84,7 @@ impl Report {
                 None => verification.run().await,
             }
         };
-        let until = Instant::now() + state.within;
+        let until = Instant::now() + state.warnings_within;
         let provider = Provider::of_host(&settings.host);
         let warnings = warnings(&state.dialer, settings, provider, *language, until);
         let (findings, warnings) = tokio::join!(findings, warnings);

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use shared::model::network::is_global_unicast;
+
 use super::dmarc;
 use super::mx;
 use super::spf::{self, Invalid};
@@ -142,7 +144,11 @@ fn covering(sending: &Sending<'_>, addresses: &[IpAddr]) -> Option<String> {
     if let Some([domain, ..]) = sending.provider.map(|provider| provider.spf) {
         return Some(format!("include:{domain}"));
     }
-    addresses.first().map(|address| match address {
+    // An internal one, which only a deployment's own list permits, means nothing to receivers.
+    let public = addresses
+        .iter()
+        .find(|address| is_global_unicast(**address));
+    public.map(|address| match address {
         IpAddr::V4(ip) => format!("ip4:{ip}"),
         IpAddr::V6(ip) => format!("ip6:{ip}"),
     })
