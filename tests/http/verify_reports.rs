@@ -190,6 +190,7 @@ async fn a_test_message_is_sent_when_it_is_asked_for_and_all_stages_have_passed(
         "To: you@example.com\r\n",
         "Date: Thu, 01 Jan 2026 00:00:00 +0000\r\n",
         "Auto-Submitted: auto-generated\r\n",
+        "Content-Type: text/plain; charset=utf-8\r\n",
         "@example.com>\r\n",
     ] {
         assert!(text.contains(header), "{header:?} in {text}");

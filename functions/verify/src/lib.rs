@@ -85,7 +85,7 @@ impl State {
             limits: Limits::default(),
             usual: USUAL.to_vec(),
             within: Duration::from_secs(25),
-            patience: Duration::from_secs(8),
+            patience: Duration::from_secs(4),
             warnings_within: Duration::from_secs(6),
             refused_logins: RefusedLogins::default(),
             look_ups: LookUps::default(),

@@ -4,8 +4,8 @@ use std::convert::Infallible;
 
 use lettre::Message;
 use lettre::address::AddressError;
-use lettre::message::Mailbox;
 use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{Mailbox, SinglePart};
 use shared::model::email::EmailAddress;
 use shared::smtp::{Envelope, Failure, FailureCode, Reply, Session, Stage};
 
@@ -56,7 +56,10 @@ fn render(
             HeaderName::new_from_ascii_str("Auto-Submitted"),
             "auto-generated".to_owned(),
         ))
-        .body(format!("{}\r\n\r\n{text}\r\n", settings.name))?;
+        .singlepart(SinglePart::plain(format!(
+            "{}\r\n\r\n{text}",
+            settings.name
+        )))?;
     Ok(message.formatted())
 }
 

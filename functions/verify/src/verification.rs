@@ -113,30 +113,47 @@ impl Verification<'_> {
         };
 
         let mut progress = Progress::default();
-        let mut early = None;
+        let mut found = None;
         let outcome = {
             let mut stages = std::pin::pin!(self.stages(&dialer, &target, deadline, &mut progress));
             match timeout(self.state.patience, stages.as_mut()).await {
-                Ok(outcome) => outcome,
-                // If this comes to nothing in the end, there is no time left to look further; so that is done meanwhile.
+                Ok(outcome) => Some(outcome),
+                // If this comes to nothing in the end, there may be no time left to look further; so that is done meanwhile.
                 Err(_) => {
-                    let (outcome, found) = tokio::join!(stages, another_way(&[]));
-                    early = Some(found);
-                    outcome
+                    let mut search = std::pin::pin!(another_way(&[]));
+                    tokio::select! {
+                        outcome = stages.as_mut() => {
+                            if outcome.is_err() {
+                                found = Some(search.await);
+                            }
+                            Some(outcome)
+                        }
+                        way = search.as_mut() => {
+                            let is_turned = way.as_ref().is_some_and(|way| self.is_turned(way));
+                            found = Some(way);
+                            if is_turned { None } else { Some(stages.await) }
+                        }
+                    }
                 }
             }
+        };
+        let outcome = match outcome {
+            Some(outcome) => outcome,
+            None => Self::cut_short(started, &mut progress),
         };
         self.complete(&mut progress);
         let mut failure = outcome.err();
         let suggestion = match &failure {
-            Some(failure) if may_work_another_way(failure) => match early {
+            Some(failure) if may_work_another_way(failure) => match found {
                 Some(found) if failure.code != FailureCode::CertificateWrongName => found,
                 _ => another_way(certificate_names(&progress)).await,
             },
             _ => None,
         };
-        if let (Some(failure), Some(suggestion)) = (&mut failure, &suggestion) {
-            told_by_another_way(failure, self.settings, suggestion);
+        if let (Some(failure), Some(suggestion)) = (&mut failure, &suggestion)
+            && self.was_waiting_for_tls(failure, suggestion)
+        {
+            failure.code = FailureCode::TlsExpected;
         }
         Findings {
             checked_at,
@@ -146,6 +163,31 @@ impl Verification<'_> {
             suggestion,
             not_before: None,
         }
+    }
+
+    /// Whether this way is the same port with TLS from the start, where it was to come later or not at all.
+    fn is_turned(&self, way: &Suggestion) -> bool {
+        self.settings.encryption != Encryption::ImplicitTls
+            && way.encryption == Encryption::ImplicitTls
+            && way.host == self.settings.host
+            && way.port == self.settings.port
+    }
+
+    /// Whether a server that said nothing was waiting for TLS: it speaks it on the same port.
+    fn was_waiting_for_tls(&self, failure: &Failure, works: &Suggestion) -> bool {
+        let silent = matches!(
+            failure.code,
+            FailureCode::TimedOut | FailureCode::ConnectionLost
+        );
+        failure.stage == Stage::Greeting && silent && self.is_turned(works)
+    }
+
+    /// What comes of stages that were given up, as a port that speaks TLS from the start will never greet without.
+    fn cut_short(started: Instant, progress: &mut Progress) -> Result<(), Failure> {
+        let spent = progress.stages.iter().filter_map(|stage| stage.duration_ms);
+        let began = started + Duration::from_millis(spent.sum());
+        let silent = Failure::new(Stage::Greeting, FailureCode::TlsExpected);
+        progress.observe(Stage::Greeting, began, Err(silent), |()| None)
     }
 
     fn target(&self) -> Target {
@@ -183,7 +225,9 @@ impl Verification<'_> {
 
     /// Every stage is in the report, also those that were not come to.
     fn complete(&self, progress: &mut Progress) {
-        progress.skip(Stage::Sender);
+        for stage in [Stage::Tls, Stage::Auth, Stage::Sender] {
+            progress.skip(stage);
+        }
         if self.send_to.is_some() {
             progress.skip(Stage::Message);
         }
@@ -206,23 +250,6 @@ fn may_work_another_way(failure: &Failure) -> bool {
             FailureCode::NoAuthOffered | FailureCode::AuthNeedsEncryption
         ),
         Stage::Resolve | Stage::Sender | Stage::Message => false,
-    }
-}
-
-/// A server that said nothing on a port where it speaks TLS was waiting for TLS.
-fn told_by_another_way(failure: &mut Failure, settings: &Settings, works: &Suggestion) {
-    let silent = matches!(
-        failure.code,
-        FailureCode::TimedOut | FailureCode::ConnectionLost
-    );
-    if failure.stage == Stage::Greeting
-        && silent
-        && settings.encryption != Encryption::ImplicitTls
-        && works.encryption == Encryption::ImplicitTls
-        && works.host == settings.host
-        && works.port == settings.port
-    {
-        failure.code = FailureCode::TlsExpected;
     }
 }
 
