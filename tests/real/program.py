@@ -28,7 +28,8 @@ class Program:
         with open(self.log.name, encoding="utf-8") as log:
             return log.read()
 
-    def wait_for(self, look, enough):
+    @staticmethod
+    def wait_for(look, enough):
         """What `look` gives once it is `enough`."""
         deadline = time.monotonic() + PATIENCE_S
         while True:
