@@ -69,7 +69,10 @@ class Verifications:
 
     def assert_snapshot(self, case, report):
         """Comes last in a test: what the others reject is not stored."""
-        names = {port: way for way, port in PORTS[self.server].items()} | {closed.getsockname()[1]: "closed"}
+        names = {closed.getsockname()[1]: "closed"}
+        names |= {port: encryption for encryption, port in PORTS[self.server].items()}
+        # The program tries these too, when it looks for a way that works.
+        names |= {port: f"inbox's {encryption}" for encryption, port in program.inbox.items()}
         assert_snapshot(self, f"{self.server}-{case}", report, names)
 
     def assert_passes(self, report):
