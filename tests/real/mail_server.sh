@@ -117,7 +117,12 @@ EOF
 }
 
 mail_server_stop() {
-  local pid=$MAIL_DIR/dovecot/run/master.pid
+  local file=$MAIL_DIR/dovecot/run/master.pid pid
   postfix -c "$MAIL_DIR/postfix" stop > /dev/null 2>&1 || true
-  if [[ -f $pid ]]; then kill "$(cat "$pid")" 2> /dev/null || true; fi
+  if [[ -f $file ]]; then
+    pid=$(< "$file")
+    kill "$pid" 2> /dev/null || true
+    # It takes seconds, and holds its port until then: the next run would find it taken.
+    timeout 30 tail --pid="$pid" -f /dev/null || true
+  fi
 }

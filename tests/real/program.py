@@ -23,12 +23,15 @@ class Program:
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         self.guide = self.wait_for(self.read_log, lambda log: log.rstrip().endswith('/inbox"'))
         self.api = re.search(r"^api=(.*)$", self.guide, re.MULTILINE)[1]
+        inbox = re.search(r"localhost:(\d+) \(STARTTLS\) and localhost:(\d+) \(implicit TLS\)", self.guide)
+        self.inbox = {"starttls": int(inbox[1]), "implicit_tls": int(inbox[2])}
 
     def read_log(self):
         with open(self.log.name, encoding="utf-8") as log:
             return log.read()
 
-    def wait_for(self, look, enough):
+    @staticmethod
+    def wait_for(look, enough):
         """What `look` gives once it is `enough`."""
         deadline = time.monotonic() + PATIENCE_S
         while True:
