@@ -111,9 +111,11 @@ class Verifications:
         self.assertEqual(report["suggestion"], {"host": "localhost", "port": port, "encryption": "starttls"})
         self.assert_snapshot("implicit_tls_on_starttls_port", report)
 
-    def test_starttls_on_the_port_for_implicit_tls_waits_for_a_greeting_in_vain(self):
-        report = self.verify(port=PORTS[self.server]["implicit_tls"])
-        self.assert_fails(report, "greeting", "tls_expected", "timed_out")
+    def test_starttls_on_the_port_for_implicit_tls_is_named_and_implicit_tls_suggested(self):
+        port = PORTS[self.server]["implicit_tls"]
+        report = self.verify(port=port)
+        self.assert_fails(report, "greeting", "tls_expected")
+        self.assertEqual(report["suggestion"], {"host": "localhost", "port": port, "encryption": "implicit_tls"})
         self.assert_snapshot("starttls_on_implicit_tls_port", report)
 
 
