@@ -78,15 +78,22 @@ impl Report {
             language,
             ..
         } = verification;
-        let findings = async {
+        // Boxed, as they are large and the request's future is moved.
+        let findings = Box::pin(async {
             match known {
                 Some(findings) => findings,
                 None => verification.run().await,
             }
-        };
+        });
         let until = Instant::now() + state.warnings_within;
         let provider = Provider::of_host(&settings.host);
-        let warnings = warnings(&state.dialer, settings, provider, *language, until);
+        let warnings = Box::pin(warnings(
+            &state.dialer,
+            settings,
+            provider,
+            *language,
+            until,
+        ));
         let (findings, warnings) = tokio::join!(findings, warnings);
         let outcome = findings.outcome();
         let report = Self::new(findings, warnings, settings, &state.egress_ips, *language);

@@ -1,5 +1,6 @@
 //! The verification itself: what is found, before it is put into words.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use shared::model::connection::{
@@ -12,7 +13,7 @@ use shared::model::tenant::Tenant;
 use shared::model::timestamp::Timestamp;
 use shared::smtp::{Credentials, Deadlines, Dialer, Failure, FailureCode, Progress, Stage, Target};
 use shared::web::problem::Problem;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep};
 
 use crate::language::Language;
 use crate::probe::{Suggestion, find_another_way};
@@ -113,27 +114,26 @@ impl Verification<'_> {
         };
 
         let mut progress = Progress::default();
-        let mut found = None;
-        let outcome = {
-            let mut stages = std::pin::pin!(self.stages(&dialer, &target, deadline, &mut progress));
-            match timeout(self.state.patience, stages.as_mut()).await {
-                Ok(outcome) => Some(outcome),
-                // If this comes to nothing in the end, there may be no time left to look further; so that is done meanwhile.
-                Err(_) => {
-                    let mut search = std::pin::pin!(another_way(&[]));
-                    tokio::select! {
-                        outcome = stages.as_mut() => {
-                            if outcome.is_err() {
-                                found = Some(search.await);
-                            }
-                            Some(outcome)
-                        }
-                        way = search.as_mut() => {
-                            let is_turned = way.as_ref().is_some_and(|way| self.is_turned(way));
-                            found = Some(way);
-                            if is_turned { None } else { Some(stages.await) }
-                        }
-                    }
+        let (outcome, found) = {
+            let mut stages = pin!(self.stages(&dialer, &target, deadline, &mut progress));
+            // If the stages wait for long and come to nothing, there may be no time left to look further; so that is done meanwhile.
+            let mut search = pin!(async {
+                sleep(self.state.patience).await;
+                another_way(&[]).await
+            });
+            tokio::select! {
+                outcome = stages.as_mut() => {
+                    let is_searching = started.elapsed() >= self.state.patience;
+                    let found = if outcome.is_err() && is_searching {
+                        Some(search.await)
+                    } else {
+                        None
+                    };
+                    (Some(outcome), found)
+                }
+                way = search.as_mut() => match way {
+                    Some(way) if self.is_turned(&way) => (None, Some(Some(way))),
+                    way => (Some(stages.await), Some(way)),
                 }
             }
         };

@@ -68,14 +68,11 @@ pub(crate) async fn log_in(
         }
         Mechanism::Login => login(session, credentials).await?,
     };
-    match answer.code {
-        235 => Ok(mechanism),
-        _ => {
-            let reply = without_echo(&answer, credentials);
-            let code = diagnosis::login(&answer.to_reply());
-            Err(failed(code).with_reply(reply))
-        }
+    if answer.code == 235 {
+        return Ok(mechanism);
     }
+    let code = diagnosis::login(&answer.to_reply());
+    Err(failed(code).with_reply(without_echo(&answer, credentials)))
 }
 
 /// The two prompts of LOGIN. What they ask is not looked at: servers write them as they please.

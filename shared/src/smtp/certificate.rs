@@ -97,8 +97,7 @@ mod tests {
 
     use super::*;
 
-    const NOON_OF_2026_01_01: UnixTime =
-        UnixTime::since_unix_epoch(Duration::from_secs(1_767_268_800));
+    const NOON_OF_2026_01_01: UnixTime = UnixTime::since_unix_epoch(Duration::from_hours(490_908));
 
     fn read(params: &CertificateParams) -> Certificate {
         let key = KeyPair::generate().expect("a key");
