@@ -138,6 +138,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         ),
         resolver: Resolver::system()?,
         ipv6: true,
+        addresses: 8,
         tls: Tls::new(&trusted)?,
         ehlo_name: Host::Name("localhost".to_owned()),
         deadlines: Deadlines::default(),

@@ -100,6 +100,7 @@ pub fn dialer() -> Result<Dialer, ConfigError> {
         policy: dial_policy()?,
         resolver: Resolver::system()?,
         ipv6: false,
+        addresses: 8,
         tls: Tls::new(&[]).expect("the web's own roots are certificates"),
         ehlo_name: Host::parse(&ehlo_name)
             .map_err(|error| malformed("EHLO_NAME", error.to_string()))?,

@@ -19,12 +19,9 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 /// How long one name server may take to answer one question; it is asked twice.
 const ANSWER: Duration = Duration::from_secs(3);
-/// How long an answer is believed, whatever its TTL: an administrator who corrects a record wants to see it corrected.
-const BELIEVED: Duration = Duration::from_mins(5);
-/// How long it is believed that there is none.
-const MISSED: Duration = Duration::from_secs(5);
 
-/// Asks name servers. Cheap to clone; clones share what they remember.
+/// Asks name servers, and remembers nothing: the name servers do that, an administrator who corrects a record wants to see it
+/// corrected, and strangers choose what is asked. Cheap to clone.
 #[derive(Clone)]
 pub struct Resolver(TokioResolver);
 
@@ -112,8 +109,7 @@ fn build(servers: Vec<NameServerConfig>, answer: Duration, hosts: ResolveHosts) 
     options.timeout = answer;
     options.attempts = 2;
     options.use_hosts_file = hosts;
-    options.positive_max_ttl = Some(BELIEVED);
-    options.negative_max_ttl = Some(MISSED);
+    options.cache_size = 0;
     // No name server is asked over TLS; without this, the machine's root certificates would be loaded for it.
     let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()

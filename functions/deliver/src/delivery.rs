@@ -181,7 +181,7 @@ async fn attempt(
     };
     let mut session = match state
         .dialer
-        .open(&target, deadline, &mut Progress::default())
+        .open(&target, deadline, &mut Progress::brief())
         .await
     {
         Ok(session) => session,

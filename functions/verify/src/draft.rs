@@ -8,9 +8,11 @@ use shared::web::body::JsonBody;
 use shared::web::caller::Caller;
 use shared::web::problem::{Problem, ProblemBody};
 use shared::web::query::NoParameters;
+use tokio::time::Instant;
 
 use crate::State;
 use crate::language::Language;
+use crate::limits::count_verification;
 use crate::report::{Answer, Report};
 use crate::request::{NewVerification, VerificationInput};
 use crate::verification::Verification;
@@ -35,6 +37,7 @@ pub(crate) async fn verify_draft(
     language: Language,
     body: JsonBody,
 ) -> Result<Answer, Problem> {
+    let deadline = Instant::now() + state.within;
     let request = body
         .read_or_default::<VerificationInput>()?
         .draft(&state.dialer.policy)?;
@@ -42,6 +45,7 @@ pub(crate) async fn verify_draft(
         PasswordChange::Set(password) => Some(password),
         PasswordChange::Keep | PasswordChange::Remove => None,
     };
+    count_verification(&state, &caller.tenant).await?;
     let verification = Verification {
         state: &state,
         tenant: &caller.tenant,
@@ -49,8 +53,9 @@ pub(crate) async fn verify_draft(
         password,
         send_to: request.send_to,
         language,
+        deadline,
     };
-    let known = verification.admit(None).await?;
-    let (report, _) = Report::of(&verification, known).await;
-    Ok(report.answer(language))
+    let admission = verification.admit().await?;
+    let (findings, warnings) = verification.find(admission).await;
+    Ok(Report::new(&verification, findings, warnings).answer(language))
 }

@@ -6,6 +6,7 @@
 mod config;
 mod deliverability;
 mod draft;
+mod findings;
 mod language;
 mod limits;
 mod probe;

@@ -1,14 +1,11 @@
-//! How often may be verified: a tenant, a server and a login each have a window of time with so many turns in it. The windows are
-//! items of the table, so that they hold over all instances of the function.
+//! How often may be verified: a tenant, a server, and a tenant's logins at a server each have a window of time with so many turns in
+//! it. The windows are items of the table, so that they hold over all instances of the function.
 
 use std::time::Duration;
 
 use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
-use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::digest::{SHA256, digest};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use serde::Deserialize;
 use shared::aws::attempts::Attempts;
 use shared::aws::connections::ConnectionsTable;
@@ -39,15 +36,15 @@ impl Default for Limits {
     }
 }
 
-/// How many refused logins of one account at one server there may be within [`REFUSALS_WITHIN`]: fewer than what gets accounts
-/// locked, and our addresses, which all tenants share, taken for an attacker's.
+/// How many refused logins of a tenant at one server there may be within [`REFUSALS_WITHIN`]: fewer than what gets accounts locked,
+/// and our addresses, which all tenants share, taken for an attacker's.
 const REFUSALS: u32 = 5;
 /// See [`REFUSALS`].
 const REFUSALS_WITHIN: Duration = Duration::from_mins(5);
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// A window that is counted in.
+/// A window that is counted in. It opens with the first turn that is taken, and turns are counted until it ends.
 #[derive(Debug)]
 struct Window {
     key: Item,
@@ -57,32 +54,26 @@ struct Window {
     what: &'static str,
 }
 
-/// Counts one verification, or refuses it.
+/// A turn that was taken and may be given back.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    window: Window,
+    /// Names the window that it was taken in: there may be another by the time it is given back.
+    ends_at: Timestamp,
+}
+
+/// Counts one verification of a tenant, or refuses it.
 ///
 /// # Errors
-/// `rate_limited` when the tenant, or all tenants together for this server, have had their turns of this minute.
-pub(crate) async fn count_verification(
-    state: &State,
-    tenant: &Tenant,
-    settings: &Settings,
-) -> Result<(), Problem> {
-    let mine = Window {
+/// `rate_limited` when the tenant has had its turns of this minute.
+pub(crate) async fn count_verification(state: &State, tenant: &Tenant) -> Result<(), Problem> {
+    let window = Window {
         key: item::key(&tenant.key(), "limit#verify"),
         at_most: state.limits.per_tenant,
         within: MINUTE,
         what: "too many verifications: they are limited for each tenant",
     };
-    let target = Window {
-        key: item::key(&target_key(settings), "limit"),
-        at_most: state.limits.per_target,
-        within: MINUTE,
-        what: "too many verifications of this server: they are limited for each host and port",
-    };
-    let (mine, target) = tokio::join!(
-        mine.take(&state.connections, state.clock.now()),
-        target.take(&state.connections, state.clock.now())
-    );
-    mine.and(target)
+    window.take(state).await.map(|_| ())
 }
 
 /// Counts one suggestion of settings, or refuses it.
@@ -90,49 +81,51 @@ pub(crate) async fn count_verification(
 /// # Errors
 /// `rate_limited` when the tenant has had its turns of this minute.
 pub(crate) async fn count_suggestion(state: &State, tenant: &Tenant) -> Result<(), Problem> {
-    let mine = Window {
+    let window = Window {
         key: item::key(&tenant.key(), "limit#suggest"),
         at_most: state.limits.per_tenant,
         within: MINUTE,
         what: "too many suggestions: they are limited for each tenant",
     };
-    mine.take(&state.connections, state.clock.now()).await
+    window.take(state).await.map(|_| ())
+}
+
+/// Counts one verification of a server, or refuses it. To be asked after [`count_verification`], so that who has no turn left takes
+/// none from others.
+///
+/// # Errors
+/// `rate_limited` when all tenants together have had the server's turns of this minute.
+pub(crate) async fn count_target(state: &State, settings: &Settings) -> Result<(), Problem> {
+    let window = Window {
+        // No tenant's key begins with `#`.
+        key: item::key(&format!("#target#{}", target(settings)), "limit"),
+        at_most: state.limits.per_target,
+        within: MINUTE,
+        what: "too many verifications of this server: they are limited for each host and port",
+    };
+    window.take(state).await.map(|_| ())
 }
 
 /// Counts one login before it is tried, or refuses it.
 ///
 /// # Errors
-/// `rate_limited` when the server has refused this login too often of late.
-pub(crate) async fn count_login(state: &State, settings: &Settings) -> Result<(), Problem> {
-    match login_window(settings) {
-        Some(window) => window.take(&state.connections, state.clock.now()).await,
-        None => Ok(()),
-    }
-}
-
-/// Takes back what [`count_login`] counted: the login was not refused.
-pub(crate) async fn uncount_login(state: &State, settings: &Settings) -> Result<(), StorageError> {
-    match login_window(settings) {
-        Some(window) => window.give_back(&state.connections).await,
-        None => Ok(()),
-    }
-}
-
-/// The partition of a server. No tenant's key begins with `#`.
-fn target_key(settings: &Settings) -> String {
-    format!("#target#{}#{}", settings.host.to_ascii(), settings.port)
-}
-
-fn login_window(settings: &Settings) -> Option<Window> {
-    let username = settings.username.as_ref()?;
-    // Digested for its characters and its length alone: it is no secret.
-    let username = URL_SAFE_NO_PAD.encode(digest(&SHA256, username.as_bytes()));
-    Some(Window {
-        key: item::key(&target_key(settings), &format!("login#{username}")),
+/// `rate_limited` when the server has refused logins of this tenant too often of late.
+pub(crate) async fn count_login(
+    state: &State,
+    tenant: &Tenant,
+    settings: &Settings,
+) -> Result<Turn, Problem> {
+    let window = Window {
+        key: item::key(&tenant.key(), &format!("limit#login#{}", target(settings))),
         at_most: REFUSALS,
         within: REFUSALS_WITHIN,
-        what: "the server has refused this login too often: wait, so that it does not lock the account",
-    })
+        what: "this server has refused too many logins, or several are being tried: wait, so that it does not lock the account",
+    };
+    window.take(state).await
+}
+
+fn target(settings: &Settings) -> String {
+    format!("{}#{}", settings.host.to_ascii(), settings.port)
 }
 
 #[derive(Deserialize)]
@@ -141,25 +134,78 @@ struct Counted {
     ends_at: Timestamp,
 }
 
+impl Turn {
+    /// Gives the turn back: what it was taken for did not come to it.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub(crate) async fn give_back(self, table: &ConnectionsTable) -> Result<(), StorageError> {
+        let request = table
+            .client
+            .update_item()
+            .table_name(&table.name)
+            .set_key(Some(self.window.key))
+            .update_expression("SET taken = taken - :one")
+            .condition_expression("ends_at = :ends_at")
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":ends_at", string(self.ends_at.to_string()));
+        match request.send().await {
+            Err(error) if !is_refused(&error) => Err(StorageError::sdk("give a turn back", error)),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Window {
-    async fn take(&self, table: &ConnectionsTable, now: Timestamp) -> Result<(), Problem> {
-        const OPERATION: &str = "count a verification";
+    async fn take(self, state: &State) -> Result<Turn, Problem> {
+        let (table, now) = (&state.connections, state.clock.now());
         let mut attempts = Attempts::default();
         loop {
-            let Err(found) = self.open(table, now).await? else {
-                return Ok(());
-            };
-            let Counted { taken, ends_at } = item::read(found)?;
-            if taken >= self.at_most {
-                let wait = ends_at.since(now).as_millis().div_ceil(1000);
-                return Err(Problem::new(ProblemType::RateLimited, self.what)
-                    .retry_after(u64::try_from(wait).unwrap_or(u64::MAX).max(1)));
+            if let Some(ends_at) = self.count(table, now).await? {
+                let window = self;
+                return Ok(Turn { window, ends_at });
             }
-            if self.count(table, now).await? {
-                return Ok(());
+            // There is none open, or no turn is left in it.
+            match self.open(table, now).await? {
+                Ok(ends_at) => {
+                    let window = self;
+                    return Ok(Turn { window, ends_at });
+                }
+                Err(Counted { taken, ends_at }) if taken >= self.at_most => {
+                    let wait = ends_at.since(now).as_millis().div_ceil(1000);
+                    return Err(Problem::new(ProblemType::RateLimited, self.what)
+                        .retry_after(u64::try_from(wait).unwrap_or(u64::MAX).max(1)));
+                }
+                // Somebody else has just opened it.
+                Err(_) => attempts.another("count in a window").await?,
             }
-            // The last turn went to somebody else, or the window has just ended.
-            attempts.another(OPERATION).await?;
+        }
+    }
+
+    /// Takes a turn of the window that is open, if one is left; until when it is open.
+    async fn count(
+        &self,
+        table: &ConnectionsTable,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StorageError> {
+        let request = table
+            .client
+            .update_item()
+            .table_name(&table.name)
+            .set_key(Some(self.key.clone()))
+            .update_expression("SET taken = taken + :one")
+            .condition_expression("ends_at > :now AND taken < :at_most")
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":now", string(now.to_string()))
+            .expression_attribute_values(":at_most", number(self.at_most))
+            .return_values(ReturnValue::AllNew);
+        match request.send().await {
+            Ok(output) => {
+                let counted: Counted = item::read(output.attributes.unwrap_or_default())?;
+                Ok(Some(counted.ends_at))
+            }
+            Err(error) if is_refused(&error) => Ok(None),
+            Err(error) => Err(StorageError::sdk("count in a window", error)),
         }
     }
 
@@ -168,7 +214,7 @@ impl Window {
         &self,
         table: &ConnectionsTable,
         now: Timestamp,
-    ) -> Result<Result<(), Item>, StorageError> {
+    ) -> Result<Result<Timestamp, Counted>, StorageError> {
         let ends_at = now + self.within;
         let request = table
             .client
@@ -183,55 +229,20 @@ impl Window {
             .expression_attribute_values(":now", string(now.to_string()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match request.send().await {
-            Ok(_) => Ok(Ok(())),
+            Ok(_) => Ok(Ok(ends_at)),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
-                    Ok(Err(failed.item().cloned().unwrap_or_default()))
+                    item::read(failed.item().cloned().unwrap_or_default()).map(Err)
                 }
                 _ => Err(StorageError::sdk("open a window", error)),
             },
         }
     }
-
-    /// Takes a turn of the window that is open; whether there was one left.
-    async fn count(&self, table: &ConnectionsTable, now: Timestamp) -> Result<bool, StorageError> {
-        let request = table
-            .client
-            .update_item()
-            .table_name(&table.name)
-            .set_key(Some(self.key.clone()))
-            .update_expression("SET taken = taken + :one")
-            .condition_expression("ends_at > :now AND taken < :at_most")
-            .expression_attribute_values(":one", number(1))
-            .expression_attribute_values(":now", string(now.to_string()))
-            .expression_attribute_values(":at_most", number(self.at_most));
-        met(request.send().await, "count in a window")
-    }
-
-    async fn give_back(&self, table: &ConnectionsTable) -> Result<(), StorageError> {
-        let request = table
-            .client
-            .update_item()
-            .table_name(&table.name)
-            .set_key(Some(self.key.clone()))
-            .update_expression("SET taken = taken - :one")
-            .condition_expression("taken > :none")
-            .expression_attribute_values(":one", number(1))
-            .expression_attribute_values(":none", number(0));
-        met(request.send().await, "give a turn back").map(|_| ())
-    }
 }
 
-/// Whether the condition of a write was met.
-fn met(
-    sent: Result<UpdateItemOutput, SdkError<UpdateItemError>>,
-    operation: &'static str,
-) -> Result<bool, StorageError> {
-    match sent {
-        Ok(_) => Ok(true),
-        Err(error) => match error.as_service_error() {
-            Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
-            _ => Err(StorageError::sdk(operation, error)),
-        },
-    }
+/// Whether it was a condition that failed.
+fn is_refused(error: &SdkError<UpdateItemError>) -> bool {
+    error
+        .as_service_error()
+        .is_some_and(UpdateItemError::is_conditional_check_failed_exception)
 }

@@ -69,6 +69,7 @@ pub(crate) async fn find_another_way(
             reply: TRY,
             final_reply: TRY,
         }),
+        addresses: 1,
         ..dialer.clone()
     };
     let mut candidates = candidates(target, names, usual);
@@ -132,17 +133,14 @@ fn candidates(target: &Target, names: &[String], usual: &[Way]) -> Vec<Suggestio
 }
 
 /// The names of a certificate that may stand for `host`: other ones of the same domain, as anybody may put anything else into a
-/// certificate. The domain is what is left of the host without its first label, or the host itself where that is too little.
+/// certificate.
 fn right_names(host: &Host, names: &[String]) -> Vec<Host> {
     let Host::Name(_) = host else {
         return Vec::new();
     };
     let host = host.to_ascii();
-    let domain = match host.split_once('.') {
-        Some((_, domain)) if domain.contains('.') => domain,
-        _ => &host,
-    };
-    let of_domain = |name: &str| {
+    let domain = domain(&host);
+    let is_of_domain = |name: &str| {
         name.strip_suffix(domain)
             .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     };
@@ -150,9 +148,28 @@ fn right_names(host: &Host, names: &[String]) -> Vec<Host> {
         .iter()
         .filter_map(|name| Host::parse(name).ok())
         .filter(|name| matches!(name, Host::Name(_)))
-        .filter(|name| name.to_ascii() != host && of_domain(&name.to_ascii()))
+        .filter(|name| name.to_ascii() != host && is_of_domain(&name.to_ascii()))
         .take(MOST_NAMES)
         .collect()
+}
+
+/// The domain whose other names may stand for `host`: the one above it, where the host is named as servers are and what is above
+/// can't be a public suffix (`co.uk`, `mi.it`), under which everybody has names; else the host itself.
+fn domain(host: &str) -> &str {
+    const SERVERS: [&str; 12] = [
+        "smtp", "mail", "mx", "out", "email", "posta", "relay", "webmail", "imap", "pop", "pop3",
+        "server",
+    ];
+    let Some((first, above)) = host.split_once('.') else {
+        return host;
+    };
+    let is_server = SERVERS.contains(&first.trim_end_matches(|digit: char| digit.is_ascii_digit()));
+    // Public suffixes of two labels have a short first one; longer ones are not recognised, but for the server's name.
+    let is_wide = match above.split_once('.') {
+        Some((label, rest)) => !rest.contains('.') && label.len() <= 3,
+        None => true,
+    };
+    if is_server && !is_wide { above } else { host }
 }
 
 /// Whether a session can be opened this way, and offers a login where one is wanted.
@@ -163,7 +180,7 @@ async fn works(dialer: &Dialer, way: Suggestion, wants_login: bool, until: Insta
         encryption: way.encryption,
         credentials: None,
     };
-    let opened = dialer.open(&target, until, &mut Progress::default()).await;
+    let opened = dialer.open(&target, until, &mut Progress::brief()).await;
     let Ok(session) = opened else {
         return false;
     };
@@ -237,7 +254,22 @@ mod tests {
             right("example.com", &["mail.example.com", "other.test"]),
             ["mail.example.com"]
         );
-        assert!(right("mail.example.co.uk", &["smtp.other.co.uk"]).is_empty());
+        assert_eq!(
+            right(
+                "mail.example.co.uk",
+                &["smtp.other.co.uk", "smtp.example.co.uk"]
+            ),
+            ["smtp.example.co.uk"]
+        );
+        for (host, name) in [
+            ("example.co.uk", "evil.co.uk"),
+            ("mail.co.uk", "evil.co.uk"),
+            ("mail.mi.it", "evil.mi.it"),
+            ("shop.example.com", "evil.example.com"),
+            ("mail.com", "evil.com"),
+        ] {
+            assert!(right(host, &[name]).is_empty(), "{host} {name}");
+        }
         assert!(right("13.38.96.228", &["mail.example.com"]).is_empty());
     }
 }

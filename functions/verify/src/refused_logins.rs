@@ -13,12 +13,12 @@ use shared::model::password::Password;
 use shared::model::tenant::Tenant;
 use shared::model::timestamp::Timestamp;
 
-use crate::verification::Findings;
+use crate::findings::Findings;
 
 /// How long a refused login is not tried again, unless something of it changes.
 pub(crate) const NOT_AGAIN_FOR: Duration = Duration::from_mins(5);
-/// The most that are remembered.
-const MOST: usize = 1000;
+/// The most that are remembered: each may hold all that a server said of itself, up to some 60 KB.
+const MOST: usize = 200;
 
 /// What is remembered, by a digest that nobody outside this process can make.
 pub struct RefusedLogins {
@@ -72,9 +72,12 @@ impl RefusedLogins {
         let now = refused.checked_at;
         let mut findings = self.lock();
         findings.retain(|_, known| now < known.checked_at + NOT_AGAIN_FOR);
-        if findings.len() < MOST {
-            findings.insert(digest, refused);
+        if findings.len() >= MOST {
+            let oldest = findings.iter().min_by_key(|(_, known)| known.checked_at);
+            let oldest = oldest.map(|(digest, _)| *digest);
+            oldest.map(|digest| findings.remove(&digest));
         }
+        findings.insert(digest, refused);
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], Findings>> {

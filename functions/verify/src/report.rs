@@ -1,24 +1,20 @@
 //! What was found, as the caller reads it: in words, in the caller's language.
 
-use std::net::IpAddr;
-use std::time::Duration;
-
 use axum::Json;
 use axum::http::HeaderName;
 use axum::http::header::CONTENT_LANGUAGE;
 use serde::Serialize;
-use shared::model::connection::{Settings, Verification as Outcome};
 use shared::model::provider::Provider;
 use shared::model::reply::Reply;
 use shared::model::timestamp::Timestamp;
-use shared::smtp::{Failure, FailureCode, ServerFacts, Stage, StageReport};
-use tokio::time::Instant;
+use shared::smtp::{Failure, FailureCode, ServerFacts, Stage, StageReport, millis};
 use utoipa::ToSchema;
 
-use crate::deliverability::{Warning, warnings};
+use crate::deliverability::Warning;
+use crate::findings::Findings;
 use crate::language::Language;
 use crate::probe::Suggestion;
-use crate::verification::{Findings, Verification, certificate_names};
+use crate::verification::Verification;
 use crate::words::{self, Circumstances};
 
 /// What a verification found, stage by stage.
@@ -67,50 +63,16 @@ struct FailureReport {
 }
 
 impl Report {
-    /// What `verification` finds, or what is `known` without it, and what is kept of that on the connection.
-    pub(crate) async fn of(
+    /// Puts what `verification` has found into words.
+    pub(crate) fn new(
         verification: &Verification<'_>,
-        known: Option<Findings>,
-    ) -> (Self, Outcome) {
-        let Verification {
-            state,
-            settings,
-            language,
-            ..
-        } = verification;
-        // Boxed, as they are large and the request's future is moved.
-        let findings = Box::pin(async {
-            match known {
-                Some(findings) => findings,
-                None => verification.run().await,
-            }
-        });
-        let until = Instant::now() + state.warnings_within;
-        let provider = Provider::of_host(&settings.host);
-        let warnings = Box::pin(warnings(
-            &state.dialer,
-            settings,
-            provider,
-            *language,
-            until,
-        ));
-        let (findings, warnings) = tokio::join!(findings, warnings);
-        let outcome = findings.outcome();
-        let report = Self::new(findings, warnings, settings, &state.egress_ips, *language);
-        (report, outcome)
-    }
-
-    /// Puts `findings` about `settings` into words.
-    fn new(
         findings: Findings,
         warnings: Vec<Warning>,
-        settings: &Settings,
-        egress_ips: &[IpAddr],
-        language: Language,
     ) -> Self {
+        let language = verification.language;
         let failure = findings.failure.clone();
         let failure = failure.map(|failure| {
-            let hint = hint(&failure, &findings, settings, egress_ips, language);
+            let hint = hint(&failure, &findings, verification);
             FailureReport {
                 stage: failure.stage,
                 code: failure.code,
@@ -143,27 +105,18 @@ impl Report {
 /// A report with the header that names its language.
 pub(crate) type Answer = ([(HeaderName, &'static str); 1], Json<Report>);
 
-fn hint(
-    failure: &Failure,
-    findings: &Findings,
-    settings: &Settings,
-    egress_ips: &[IpAddr],
-    language: Language,
-) -> String {
+fn hint(failure: &Failure, findings: &Findings, verification: &Verification<'_>) -> String {
+    let settings = verification.settings;
     let circumstances = Circumstances {
         provider: Provider::of_host(&settings.host),
         port: settings.port,
-        egress_ips,
-        certificate_names: certificate_names(&findings.progress),
+        egress_ips: &verification.state.egress_ips,
+        certificate_names: findings.certificate_names(),
         enhanced: failure
             .reply
             .as_ref()
             .and_then(|reply| reply.enhanced.as_deref()),
         not_before: findings.not_before,
     };
-    words::hint(failure.code, &circumstances, language)
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+    words::hint(failure.code, &circumstances, verification.language)
 }

@@ -5,18 +5,21 @@ use std::time::Duration;
 
 use axum::extract::State as Shared;
 use shared::model::connection::{Connection, Verification as Outcome};
-use shared::model::settings::PasswordChange;
+use shared::model::settings::{Accepted, PasswordChange};
 use shared::web::body::JsonBody;
 use shared::web::caller::Caller;
 use shared::web::path::PathId;
 use shared::web::problem::{Problem, ProblemBody};
 use shared::web::query::NoParameters;
+use tokio::time::Instant;
 
 use crate::State;
+use crate::findings::Findings;
 use crate::language::Language;
+use crate::limits::count_verification;
 use crate::report::{Answer, Report};
 use crate::request::VerificationInput;
-use crate::verification::{Findings, Verification};
+use crate::verification::{Admission, Verification};
 
 /// How long keeping the outcome may take, when the answer is already late.
 const KEEP_WITHIN: Duration = Duration::from_secs(2);
@@ -46,35 +49,54 @@ pub(crate) async fn verify_connection(
     language: Language,
     body: JsonBody,
 ) -> Result<Answer, Problem> {
+    let deadline = Instant::now() + state.within;
     let missing = || Problem::not_found("there is no connection with this id");
     let id = path.parse().map_err(|_| missing())?;
     let input: VerificationInput = body.read_or_default()?;
     let found = state.connections.find(&caller.tenant, id).await?;
     let (stored, _) = found.ok_or_else(missing)?;
     let request = input.patch(&stored, &state.dialer.policy)?;
-    let accepted = request.accepted;
-    let as_saved =
-        accepted.settings == stored.settings && accepted.password == PasswordChange::Keep;
-    let password = match (accepted.password, &stored.secret) {
+    let Accepted {
+        settings, password, ..
+    } = request.accepted;
+    let keeps_login = password == PasswordChange::Keep && settings.same_login_as(&stored.settings);
+    let is_as_saved = password == PasswordChange::Keep && settings == stored.settings;
+    count_verification(&state, &caller.tenant).await?;
+    let sends = request.send_to.is_some();
+    let kept = || {
+        Findings::kept(
+            &stored.verification,
+            settings.encryption,
+            sends,
+            state.clock.now(),
+        )
+    };
+    let kept = keeps_login.then(kept).flatten();
+    let password = match (password, &stored.secret) {
         (PasswordChange::Set(password), _) => Some(password),
-        (PasswordChange::Keep, Some(secret)) => Some(state.secrets.read(secret).await?),
-        (PasswordChange::Keep, None) | (PasswordChange::Remove, _) => None,
+        (PasswordChange::Keep, Some(secret)) if kept.is_none() => {
+            Some(state.secrets.read(secret).await?)
+        }
+        (PasswordChange::Keep | PasswordChange::Remove, _) => None,
     };
     let verification = Verification {
         state: &state,
         tenant: &caller.tenant,
-        settings: &accepted.settings,
+        settings: &settings,
         password,
         send_to: request.send_to,
         language,
+        deadline,
     };
-    let kept = as_saved.then(|| Findings::kept(&stored.verification, state.clock.now()));
-    let known = verification.admit(kept.flatten()).await?;
-    let (report, outcome) = Report::of(&verification, known).await;
-    if as_saved && outcome != stored.verification {
-        keep(&state, &caller, &stored, &outcome).await;
+    let admission = match kept {
+        Some(kept) => Admission::Known(Box::new(kept)),
+        None => verification.admit().await?,
+    };
+    let (findings, warnings) = verification.find(admission).await;
+    if is_as_saved {
+        keep(&state, &caller, &stored, &findings.outcome()).await;
     }
-    Ok(report.answer(language))
+    Ok(Report::new(&verification, findings, warnings).answer(language))
 }
 
 /// Keeps the outcome on the connection. The caller waits for the report; that it could not be kept is for us to see to.

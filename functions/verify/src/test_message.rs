@@ -71,7 +71,7 @@ fn words(language: Language) -> (&'static str, &'static str) {
         ),
         Language::Italian => (
             "Prova della connessione email",
-            "Questo messaggio è stato inviato per provare la connessione indicata sopra. Se lo sta leggendo, la connessione funziona.",
+            "Questo messaggio è stato inviato per provare la connessione indicata sopra. Se il messaggio è leggibile, la connessione funziona.",
         ),
     }
 }

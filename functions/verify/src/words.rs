@@ -96,7 +96,13 @@ pub(crate) fn hint(
         sentences.push(format!("{} {names}", additions.certificate_names));
     }
     if let Some(time) = circumstances.not_before {
-        sentences.push(format!("{} {time}.", additions.not_before));
+        let minutes = time
+            .to_string()
+            .chars()
+            .take("2026-01-01T00:05".len())
+            .collect::<String>();
+        let minutes = minutes.replace('T', " ");
+        sentences.push(format!("{} {minutes} UTC.", additions.not_before));
     }
     sentences.join(" ")
 }

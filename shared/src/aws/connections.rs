@@ -234,8 +234,8 @@ impl ConnectionsTable {
             .map_err(|error| StorageError::sdk("note a secret", error))
     }
 
-    /// Keeps the outcome of verifying `connection` as it is saved. Left undone when its settings have changed since: the outcome
-    /// is then about something that no longer is. The write carries its event; `by` is who asked for the verification.
+    /// Keeps the outcome of verifying `connection` as it is saved. Left undone when its settings have changed since, as the outcome
+    /// is then about something that no longer is, and when there is one that is no older. The write carries its event; `by` is who asked for the verification.
     ///
     /// # Errors
     /// When the table can't be written.
@@ -248,6 +248,9 @@ impl ConnectionsTable {
     ) -> Result<(), StorageError> {
         const OPERATION: &str = "keep a verification";
         let corrupt = |error| StorageError::corrupt(OPERATION, error);
+        let checked_at = verification
+            .checked_at
+            .map_or_else(String::new, |at| at.to_string());
         let value = serde_dynamo::to_attribute_value(verification).map_err(corrupt)?;
         let event = Event::verified(tenant, connection, verification, by);
         let event = serde_dynamo::to_attribute_value(event).map_err(corrupt)?;
@@ -257,7 +260,11 @@ impl ConnectionsTable {
             .table_name(&self.name)
             .set_key(Some(connection_key(tenant, connection.id)))
             .update_expression("SET verification = :verification, event = :event")
-            .condition_expression("version = :version")
+            .condition_expression(
+                "version = :version AND (attribute_type(verification.checked_at, :null) OR verification.checked_at < :checked_at)",
+            )
+            .expression_attribute_values(":null", string("NULL"))
+            .expression_attribute_values(":checked_at", string(checked_at))
             .expression_attribute_values(":verification", value)
             .expression_attribute_values(":event", event)
             .expression_attribute_values(":version", item::number(connection.version));

@@ -37,6 +37,9 @@ pub struct Certificate {
     pub not_after: Timestamp,
     /// Whole days until it expires; negative once it has.
     pub days_left: i64,
+    /// Whether it names itself as its issuer.
+    #[serde(skip)]
+    pub(super) self_issued: bool,
 }
 
 impl Certificate {
@@ -59,12 +62,8 @@ impl Certificate {
             not_before: timestamp(validity.not_before.to_unix_duration()),
             not_after,
             days_left: left.div_euclid(24 * 60 * 60),
+            self_issued: certificate.subject() == certificate.issuer(),
         })
-    }
-
-    /// Whether it names itself as its issuer.
-    pub(super) fn is_self_issued(&self) -> bool {
-        self.subject == self.issuer
     }
 }
 
@@ -137,7 +136,7 @@ mod tests {
             "2026-01-11T00:00:00.000Z"
         );
         assert_eq!(certificate.days_left, 9);
-        assert!(certificate.is_self_issued());
+        assert!(certificate.self_issued);
     }
 
     #[test]

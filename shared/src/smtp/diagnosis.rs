@@ -69,9 +69,11 @@ pub(super) fn login(reply: &Reply) -> FailureCode {
     match (reply.code, enhanced) {
         _ if reply.is_not_now() => unavailable(reply),
         _ if reply.is_transient() => FailureCode::AuthenticationTemporarilyFailed,
-        // RFC 4954 §6; also the answer to a mechanism that is offered and not there (RFC 5321 §4.2.4).
-        (538, _) => FailureCode::AuthNeedsEncryption,
+        // RFC 4954 §6.
+        (538, _) => FailureCode::EncryptionRequired,
+        // A mechanism that is offered and not there (RFC 5321 §4.2.4), or that the server holds to be too weak (RFC 4954 §6).
         (502 | 504, _) => FailureCode::NoCommonMechanism,
+        (534, _) if says(&["too weak"]) => FailureCode::NoCommonMechanism,
         _ if says(&[
             "application-specific",
             "application specific",
@@ -105,25 +107,59 @@ pub(super) fn login(reply: &Reply) -> FailureCode {
     }
 }
 
+/// Why a server refuses EHLO and HELO.
+pub(super) fn hello(reply: &Reply) -> FailureCode {
+    match reply.code {
+        400..=599 if is_block_list(reply) => FailureCode::BlockedByPolicy,
+        400..=499 => unavailable(reply),
+        500..=599 => FailureCode::EhloRefused,
+        _ => FailureCode::ProtocolError,
+    }
+}
+
 /// Why a server refuses a sender in answer to MAIL.
 pub(super) fn sender(reply: &Reply) -> FailureCode {
     match reply.code {
-        530 => FailureCode::AuthenticationRequired,
-        _ if reply.is_transient() => unavailable(reply),
-        _ if is_about_ownership(reply) => FailureCode::SenderNotOwned,
-        500..=599 => FailureCode::SenderRefused,
-        _ => FailureCode::ProtocolError,
+        200..=399 => FailureCode::ProtocolError,
+        _ => message(reply, FailureCode::SenderRefused),
     }
 }
 
 /// Why a message was refused, in answer to RCPT, DATA or its final dot. Many servers hold what they think of the sender back
 /// until then. `usual` is what a permanent refusal is about, if not the sender.
 pub(super) fn message(reply: &Reply, usual: FailureCode) -> FailureCode {
-    match reply.code {
-        530 => FailureCode::AuthenticationRequired,
-        _ if reply.is_transient() => unavailable(reply),
-        _ if is_about_ownership(reply) => FailureCode::SenderNotOwned,
-        _ => usual,
+    if let Some(code) = withheld(reply) {
+        code
+    } else if reply.is_transient() {
+        unavailable(reply)
+    } else if is_about_ownership(reply) {
+        FailureCode::SenderNotOwned
+    } else {
+        usual
+    }
+}
+
+/// What a server wants of the session before it judges sender and recipients, or why it wants nothing of us. 503 is for commands out
+/// of their order, and some say it for a login that is missing.
+fn withheld(reply: &Reply) -> Option<FailureCode> {
+    let says = said(reply);
+    let refused = matches!(reply.code, 503 | 530 | 550..=554);
+    if refused && says(&["starttls"]) {
+        Some(FailureCode::EncryptionRequired)
+    } else if reply.code == 530
+        || refused
+            && says(&[
+                "authentication required",
+                "auth first",
+                "authenticate first",
+                "must authenticate",
+            ])
+    {
+        Some(FailureCode::AuthenticationRequired)
+    } else if is_block_list(reply) {
+        Some(FailureCode::BlockedByPolicy)
+    } else {
+        None
     }
 }
 
@@ -137,20 +173,24 @@ pub(super) fn is_masked(greeting: &str, extensions: &[String]) -> bool {
 
 fn is_policy(reply: &Reply) -> bool {
     let enhanced = reply.enhanced.as_deref().unwrap_or_default();
-    let says = said(reply);
     (reply.code == 554 && enhanced.starts_with("5.7."))
-        || says(&[
-            "policy",
-            "blocked",
-            "block list",
-            "blocklist",
-            "blacklist",
-            "black list",
-            "listed",
-            "dnsbl",
-            "spamhaus",
-            "reputation",
-        ])
+        || is_block_list(reply)
+        || said(reply)(&["policy", "blocked", "reputation"])
+}
+
+fn is_block_list(reply: &Reply) -> bool {
+    said(reply)(&[
+        "blocked using",
+        "block list",
+        "blocklist",
+        "blacklist",
+        "black list",
+        "is listed",
+        "listed at",
+        "listed in",
+        "dnsbl",
+        "spamhaus",
+    ])
 }
 
 fn is_about_ownership(reply: &Reply) -> bool {
@@ -182,11 +222,11 @@ fn said(reply: &Reply) -> impl Fn(&[&str]) -> bool + use<> {
 #[cfg(test)]
 mod tests {
     use super::FailureCode::{
-        AppPasswordRequired, AuthenticationRejected, AuthenticationTemporarilyFailed,
-        BlockedByPolicy, GreetingRefused, HttpServer, ImapServer, MessageRefused,
-        NoCommonMechanism, NotAMailServer, PasswordLoginDisabled, Pop3Server, RecipientRefused,
-        SenderNotOwned, SenderRefused, TemporarilyUnavailable, TlsExpected, TooManyConnections,
-        TooManyLogins,
+        AppPasswordRequired, AuthenticationRejected, AuthenticationRequired,
+        AuthenticationTemporarilyFailed, BlockedByPolicy, EncryptionRequired, GreetingRefused,
+        HttpServer, ImapServer, MessageRefused, NoCommonMechanism, NotAMailServer,
+        PasswordLoginDisabled, Pop3Server, RecipientRefused, SenderNotOwned, SenderRefused,
+        TemporarilyUnavailable, TlsExpected, TooManyConnections, TooManyLogins,
     };
     use super::*;
 
@@ -233,6 +273,11 @@ mod tests {
                 AppPasswordRequired,
             ),
             ("534 5.7.9", AppPasswordRequired),
+            (
+                "534 5.7.9 Authentication mechanism is too weak",
+                NoCommonMechanism,
+            ),
+            ("538 5.7.11 Encryption required", EncryptionRequired),
             (
                 "534 5.7.14 Please log in via your web browser and then try again.",
                 AppPasswordRequired,
@@ -283,6 +328,7 @@ mod tests {
                 TooManyConnections,
             ),
             ("421 4.3.2 closing", TemporarilyUnavailable),
+            ("450 4.7.1 Greylisted", TemporarilyUnavailable),
             ("354 go on", NotAMailServer),
         ] {
             assert_eq!(greeting(&reply(line)), code, "{line}");
@@ -310,6 +356,18 @@ mod tests {
                 SenderRefused,
             ),
             ("451 4.3.0 later", TemporarilyUnavailable),
+            (
+                "530 5.7.0 Must issue a STARTTLS command first",
+                EncryptionRequired,
+            ),
+            ("530 5.7.0 Authentication required", AuthenticationRequired),
+            ("550 authentication required", AuthenticationRequired),
+            ("503 5.5.4 Error: send AUTH first", AuthenticationRequired),
+            ("503 5.5.1 bad sequence", TemporarilyUnavailable),
+            (
+                "554 5.7.1 Client host blocked using zen.spamhaus.org",
+                BlockedByPolicy,
+            ),
         ] {
             assert_eq!(sender(&reply(line)), code, "{line}");
         }

@@ -11,7 +11,6 @@ use super::auth::{self, Credentials};
 use super::diagnosis;
 use super::dial;
 use super::failure::{Failure, FailureCode, Stage};
-use super::guard::{permitted_addresses, permitted_web_addresses};
 use super::progress::Progress;
 use super::session::Session;
 use super::tls::Tls;
@@ -76,6 +75,8 @@ pub struct Dialer {
     pub resolver: Resolver,
     /// Whether the deployment has a way out for IPv6.
     pub ipv6: bool,
+    /// The most addresses of one host that are tried.
+    pub addresses: usize,
     /// The client's side of TLS.
     pub tls: Tls,
     /// The name that we give in EHLO: a real host name (RFC 5321 §4.1.4).
@@ -96,11 +97,7 @@ impl Dialer {
         progress: &mut Progress,
     ) -> Result<Session, Failure> {
         let opened = self.stages(target, deadline, progress).await;
-        let (first, second) = match target.encryption {
-            Encryption::ImplicitTls => (Stage::Tls, Stage::Greeting),
-            Encryption::Starttls | Encryption::None => (Stage::Greeting, Stage::Tls),
-        };
-        for stage in [Stage::Resolve, Stage::Connect, first, second, Stage::Auth] {
+        for stage in Stage::opening(target.encryption) {
             progress.skip(stage);
         }
         opened
@@ -117,12 +114,12 @@ impl Dialer {
         port: u16,
         until: Instant,
     ) -> Result<TlsStream<TcpStream>, FailureCode> {
-        let addresses =
-            permitted_web_addresses(host, port, &self.policy, &self.resolver, self.ipv6, until);
+        // Its port is ours to choose, its address is judged the same.
+        let permits = |ip| self.policy.permits_address(ip, port);
+        let addresses = self.permitted_addresses(host, port, permits, until);
         let (stream, _) = dial::connect(&addresses.await?, until).await?;
         let secured = self.tls.handshake(stream, host, until).await;
-        let (stream, _) = secured.map_err(|failure| failure.code)?;
-        Ok(stream)
+        secured.map_err(|failure| failure.code)
     }
 
     async fn stages(
@@ -133,14 +130,8 @@ impl Dialer {
     ) -> Result<Session, Failure> {
         let started = Instant::now();
         let until = deadline.min(started + self.deadlines.connect);
-        let resolving = permitted_addresses(
-            &target.host,
-            target.port,
-            &self.policy,
-            &self.resolver,
-            self.ipv6,
-            until,
-        );
+        let permits = |ip| self.policy.permits(ip, target.port);
+        let resolving = self.permitted_addresses(&target.host, target.port, permits, until);
         let resolved = resolving.await.map_err(at(Stage::Resolve));
         let addresses = progress.observe(Stage::Resolve, started, resolved, |addresses| {
             let ips = addresses.iter().map(|address| address.ip().to_string());

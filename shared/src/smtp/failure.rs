@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::reply::Reply;
+use crate::model::encryption::Encryption;
 
 /// The steps of a session, in the words of the verification report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -25,6 +26,18 @@ pub enum Stage {
     Sender,
     /// Sending a message.
     Message,
+}
+
+impl Stage {
+    /// The stages of opening a session, in the order that `encryption` gives them.
+    #[must_use]
+    pub const fn opening(encryption: Encryption) -> [Self; 5] {
+        let (first, second) = match encryption {
+            Encryption::ImplicitTls => (Self::Tls, Self::Greeting),
+            Encryption::Starttls | Encryption::None => (Self::Greeting, Self::Tls),
+        };
+        [Self::Resolve, Self::Connect, first, second, Self::Auth]
+    }
 }
 
 macro_rules! failure_codes {
@@ -117,6 +130,8 @@ failure_codes! {
     TlsTooOld, HOST, false;
     /// The TLS handshake failed.
     TlsFailed, ENCRYPTION, true;
+    /// The server wants encryption before it goes on.
+    EncryptionRequired, ENCRYPTION, false;
     /// A login is given, but the session is not encrypted.
     AuthNeedsEncryption, ENCRYPTION, false;
     /// A login is given, but the server offers none.

@@ -4,77 +4,48 @@ use std::net::{IpAddr, SocketAddr};
 
 use tokio::time::{Instant, timeout_at};
 
+use super::dialer::Dialer;
 use super::failure::FailureCode;
-use crate::dns::Resolver;
 use crate::model::host::Host;
-use crate::model::network::DialPolicy;
 
-/// The most addresses of one host that are tried.
-const MAX_ADDRESSES: usize = 8;
-
-/// The addresses of `host` that `policy` permits on `port`, in the resolver's order. IPv6 ones only where the deployment has
-/// a way out for them.
-///
-/// # Errors
-/// One and the same when the name does not exist, has no address, or has none that may be dialled: a stranger must not learn
-/// which names exist inside.
-pub(crate) async fn permitted_addresses(
-    host: &Host,
-    port: u16,
-    policy: &DialPolicy,
-    resolver: &Resolver,
-    ipv6: bool,
-    until: Instant,
-) -> Result<Vec<SocketAddr>, FailureCode> {
-    let permits = |ip| policy.permits(ip, port);
-    addresses_that(permits, host, port, resolver, ipv6, until).await
-}
-
-/// As [`permitted_addresses`], for what is no mail server: its port is ours to choose, its address is judged the same.
-///
-/// # Errors
-/// As for [`permitted_addresses`].
-pub(crate) async fn permitted_web_addresses(
-    host: &Host,
-    port: u16,
-    policy: &DialPolicy,
-    resolver: &Resolver,
-    ipv6: bool,
-    until: Instant,
-) -> Result<Vec<SocketAddr>, FailureCode> {
-    let permits = |ip| policy.permits_address(ip, port);
-    addresses_that(permits, host, port, resolver, ipv6, until).await
-}
-
-async fn addresses_that(
-    permits: impl Fn(IpAddr) -> bool,
-    host: &Host,
-    port: u16,
-    resolver: &Resolver,
-    ipv6: bool,
-    until: Instant,
-) -> Result<Vec<SocketAddr>, FailureCode> {
-    let addresses = match host {
-        Host::Ip(ip) => vec![*ip],
-        Host::Name(_) => timeout_at(until, resolver.addresses(&host.to_ascii(), ipv6))
-            .await
-            .unwrap_or_default(),
-    };
-    let mut permitted: Vec<SocketAddr> = Vec::new();
-    for ip in addresses {
-        let address = SocketAddr::new(ip, port);
-        if (ip.is_ipv4() || ipv6) && permits(ip) && !permitted.contains(&address) {
-            permitted.push(address);
+impl Dialer {
+    /// The addresses of `host` that `permits` lets through, in the resolver's order and no more than are tried. IPv6 ones only where
+    /// the deployment has a way out for them.
+    ///
+    /// # Errors
+    /// One and the same when the name does not exist, has no address, or has none that may be dialled: a stranger must not learn
+    /// which names exist inside.
+    pub(super) async fn permitted_addresses(
+        &self,
+        host: &Host,
+        port: u16,
+        permits: impl Fn(IpAddr) -> bool,
+        until: Instant,
+    ) -> Result<Vec<SocketAddr>, FailureCode> {
+        let addresses = match host {
+            Host::Ip(ip) => vec![*ip],
+            Host::Name(_) => {
+                let name = host.to_ascii();
+                let looking_up = self.resolver.addresses(&name, self.ipv6);
+                timeout_at(until, looking_up).await.unwrap_or_default()
+            }
+        };
+        let mut permitted: Vec<SocketAddr> = Vec::new();
+        for ip in addresses {
+            let address = SocketAddr::new(ip, port);
+            if (ip.is_ipv4() || self.ipv6) && permits(ip) && !permitted.contains(&address) {
+                permitted.push(address);
+            }
+            // An answer may hold thousands.
+            if permitted.len() >= self.addresses {
+                break;
+            }
         }
-        // An answer may hold thousands.
-        if permitted.len() == MAX_ADDRESSES {
-            break;
+        if permitted.is_empty() {
+            return Err(FailureCode::NameNotResolved);
         }
+        Ok(permitted)
     }
-    if permitted.is_empty() {
-        return Err(FailureCode::NameNotResolved);
-    }
-    Ok(permitted)
 }
 
 #[cfg(test)]
@@ -83,6 +54,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::dns::Resolver;
+    use crate::model::network::DialPolicy;
+    use crate::smtp::{Deadlines, Tls};
 
     fn resolver() -> Resolver {
         let ips = |texts: &[&str]| texts.iter().filter_map(|text| text.parse().ok()).collect();
@@ -99,26 +73,42 @@ mod tests {
         ]))
     }
 
+    fn dialer(ipv6: bool) -> Dialer {
+        Dialer {
+            policy: DialPolicy::default(),
+            resolver: resolver(),
+            ipv6,
+            addresses: 8,
+            tls: Tls::new(&[]).expect("roots"),
+            ehlo_name: Host::parse("client.example.com").expect("a host"),
+            deadlines: Deadlines::default(),
+        }
+    }
+
     async fn addresses(host: &str, port: u16, ipv6: bool) -> Result<Vec<String>, FailureCode> {
-        let (policy, until) = (
-            DialPolicy::default(),
-            Instant::now() + Duration::from_secs(1),
-        );
+        let dialer = dialer(ipv6);
+        let permits = |ip| dialer.policy.permits(ip, port);
+        told(&dialer, host, port, permits).await
+    }
+
+    async fn told(
+        dialer: &Dialer,
+        host: &str,
+        port: u16,
+        permits: impl Fn(IpAddr) -> bool,
+    ) -> Result<Vec<String>, FailureCode> {
+        let until = Instant::now() + Duration::from_secs(1);
         let host = Host::parse(host).expect("a host");
-        permitted_addresses(&host, port, &policy, &resolver(), ipv6, until)
-            .await
-            .map(|found| found.iter().map(ToString::to_string).collect())
+        let found = dialer
+            .permitted_addresses(&host, port, permits, until)
+            .await;
+        found.map(|found| found.iter().map(ToString::to_string).collect())
     }
 
     async fn web_addresses(host: &str) -> Result<Vec<String>, FailureCode> {
-        let (policy, until) = (
-            DialPolicy::default(),
-            Instant::now() + Duration::from_secs(1),
-        );
-        let host = Host::parse(host).expect("a host");
-        permitted_web_addresses(&host, 443, &policy, &resolver(), false, until)
-            .await
-            .map(|found| found.iter().map(ToString::to_string).collect())
+        let dialer = dialer(false);
+        let permits = |ip| dialer.policy.permits_address(ip, 443);
+        told(&dialer, host, 443, permits).await
     }
 
     #[tokio::test]

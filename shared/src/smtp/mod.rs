@@ -29,7 +29,7 @@ pub use auth::Credentials;
 pub use certificate::Certificate;
 pub use dialer::{Deadlines, Dialer, Target};
 pub use failure::{Failure, FailureCode, Stage};
-pub use progress::{Progress, ServerFacts, StageReport, StageStatus};
+pub use progress::{Progress, Reached, ServerFacts, StageReport, StageStatus, millis};
 pub use reply::Reply;
 pub use session::Session;
 pub use tls::{Tls, TlsFacts};

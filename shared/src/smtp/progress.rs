@@ -1,9 +1,13 @@
 //! What a session's opening went through: the body of the verification report. Delivery passes one in and forgets it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::net::TcpStream;
 use tokio::time::Instant;
+use tokio_rustls::client::TlsStream;
 use utoipa::ToSchema;
 
 use super::extensions::Extensions;
@@ -67,9 +71,43 @@ pub struct Progress {
     pub stages: Vec<StageReport>,
     /// What the server said of itself.
     pub server: ServerFacts,
+    brief: bool,
+    count: Arc<AtomicUsize>,
+}
+
+/// Tells how far a session has come while its [`Progress`] is in use.
+#[derive(Debug, Clone)]
+pub struct Reached(Arc<AtomicUsize>);
+
+impl Reached {
+    /// How many stages are over.
+    #[must_use]
+    pub fn stages(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl Progress {
+    /// For a delivery, which has no use for the server's certificate.
+    #[must_use]
+    pub fn brief() -> Self {
+        Self {
+            brief: true,
+            ..Self::default()
+        }
+    }
+
+    /// Tells from elsewhere how far it has come.
+    #[must_use]
+    pub fn reached(&self) -> Reached {
+        Reached(Arc::clone(&self.count))
+    }
+
+    fn push(&mut self, report: StageReport) {
+        self.stages.push(report);
+        self.count.store(self.stages.len(), Ordering::Relaxed);
+    }
+
     /// Notes how `stage`, begun at `started`, ended, and hands `result` back.
     ///
     /// # Errors
@@ -85,7 +123,7 @@ impl Progress {
             Ok(value) => (StageStatus::Passed, detail(value)),
             Err(_) => (StageStatus::Failed, None),
         };
-        self.stages.push(StageReport {
+        self.push(StageReport {
             stage,
             status,
             duration_ms: Some(millis(started.elapsed())),
@@ -95,13 +133,13 @@ impl Progress {
     }
 
     /// Notes what a handshake showed, also where it failed.
-    pub(super) fn note_tls<T>(
+    pub(super) fn note_tls(
         &mut self,
-        secured: Result<(T, TlsFacts), HandshakeFailure>,
-    ) -> Result<T, FailureCode> {
+        secured: Result<TlsStream<TcpStream>, HandshakeFailure>,
+    ) -> Result<TlsStream<TcpStream>, FailureCode> {
         match secured {
-            Ok((stream, facts)) => {
-                self.server.tls = Some(facts);
+            Ok(stream) => {
+                self.server.tls = Some(TlsFacts::of(&stream, self.brief));
                 Ok(stream)
             }
             Err(HandshakeFailure { code, certificate }) => {
@@ -122,7 +160,7 @@ impl Progress {
     /// Notes `stage` as skipped, unless it took place.
     pub fn skip(&mut self, stage: Stage) {
         if !self.stages.iter().any(|report| report.stage == stage) {
-            self.stages.push(StageReport {
+            self.push(StageReport {
                 stage,
                 status: StageStatus::Skipped,
                 duration_ms: None,
@@ -132,6 +170,8 @@ impl Progress {
     }
 }
 
-fn millis(duration: Duration) -> u64 {
+/// A duration as reports have it.
+#[must_use]
+pub fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -163,11 +163,7 @@ impl Session {
             }
         }
         let reply = answer.to_reply();
-        let code = match reply.code {
-            400..=499 => diagnosis::unavailable(&reply),
-            500..=599 => FailureCode::EhloRefused,
-            _ => FailureCode::ProtocolError,
-        };
+        let code = diagnosis::hello(&reply);
         Err(Failure::new(stage, code).with_reply(reply))
     }
 

@@ -9,10 +9,10 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
 };
+use tokio_rustls::rustls::client::{Resumption, WebPkiServerVerifier};
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{
@@ -36,6 +36,26 @@ pub struct TlsFacts {
     pub cipher: Option<String>,
     /// The server's certificate, where there is one that can be read.
     pub certificate: Option<Certificate>,
+}
+
+impl TlsFacts {
+    /// What a handshake led to; `brief` leaves the certificate out.
+    pub(super) fn of(stream: &TlsStream<TcpStream>, brief: bool) -> Self {
+        let (_, session) = stream.get_ref();
+        let version = match session.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => Some("TLSv1.3"),
+            Some(ProtocolVersion::TLSv1_2) => Some("TLSv1.2"),
+            _ => None,
+        };
+        let chain = session.peer_certificates().filter(|_| !brief);
+        Self {
+            version: version.map(str::to_owned),
+            cipher: session
+                .negotiated_cipher_suite()
+                .map(|suite| format!("{:?}", suite.suite())),
+            certificate: chain.and_then(|chain| Certificate::read(chain.first()?, UnixTime::now())),
+        }
+    }
 }
 
 /// Why a handshake failed, with the certificate where that was the reason.
@@ -75,11 +95,13 @@ impl Tls {
         let judge = judge
             .build()
             .map_err(|error| Error::General(error.to_string()))?;
-        let config = ClientConfig::builder_with_provider(provider)
+        let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&version::TLS13, &version::TLS12])?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(ShowingVerifier(judge)))
             .with_no_client_auth();
+        // A resumed session would not show its certificate again, and each is to be judged.
+        config.resumption = Resumption::disabled();
         Ok(Self(TlsConnector::from(Arc::new(config))))
     }
 
@@ -89,19 +111,17 @@ impl Tls {
         stream: TcpStream,
         host: &Host,
         until: Instant,
-    ) -> Result<(TlsStream<TcpStream>, TlsFacts), HandshakeFailure> {
+    ) -> Result<TlsStream<TcpStream>, HandshakeFailure> {
         let name = match host {
             Host::Ip(ip) => ServerName::IpAddress((*ip).into()),
             Host::Name(_) => {
                 ServerName::try_from(host.to_ascii()).map_err(|_| FailureCode::TlsFailed)?
             }
         };
-        let stream = timeout_at(until, self.0.connect(name, stream))
+        timeout_at(until, self.0.connect(name, stream))
             .await
             .map_err(|_| FailureCode::TimedOut)?
-            .map_err(|error| failure(&error))?;
-        let facts = facts(&stream);
-        Ok((stream, facts))
+            .map_err(|error| failure(&error))
     }
 }
 
@@ -172,25 +192,6 @@ impl ServerCertVerifier for ShowingVerifier {
     }
 }
 
-fn facts(stream: &TlsStream<TcpStream>) -> TlsFacts {
-    let (_, session) = stream.get_ref();
-    let version = match session.protocol_version() {
-        Some(ProtocolVersion::TLSv1_3) => Some("TLSv1.3"),
-        Some(ProtocolVersion::TLSv1_2) => Some("TLSv1.2"),
-        _ => None,
-    };
-    let certificate = session
-        .peer_certificates()
-        .and_then(|chain| Certificate::read(chain.first()?, UnixTime::now()));
-    TlsFacts {
-        version: version.map(str::to_owned),
-        cipher: session
-            .negotiated_cipher_suite()
-            .map(|suite| format!("{:?}", suite.suite())),
-        certificate,
-    }
-}
-
 fn failure(error: &io::Error) -> HandshakeFailure {
     let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref()) else {
         return FailureCode::ConnectionLost.into();
@@ -231,7 +232,7 @@ fn certificate_code(error: &CertificateError, certificate: Option<&Certificate>)
         }
         // One that vouches for itself is also refused as an authority's in a server's place ("Other").
         CertificateError::UnknownIssuer | CertificateError::Other(_)
-            if certificate.is_some_and(Certificate::is_self_issued) =>
+            if certificate.is_some_and(|certificate| certificate.self_issued) =>
         {
             FailureCode::CertificateSelfSigned
         }

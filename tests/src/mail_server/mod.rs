@@ -52,6 +52,7 @@ pub fn dialer() -> Dialer {
         policy: DialPolicy::default().allowing("127.0.0.0/8".parse().expect("a network"), None),
         resolver: Resolver::fixed(&HashMap::from([(HOST.to_owned(), vec![here])])),
         ipv6: false,
+        addresses: 8,
         tls: Tls::new(&[root()]).expect("an authority"),
         ehlo_name: Host::parse("client.example.test").expect("a host"),
         deadlines: Deadlines {

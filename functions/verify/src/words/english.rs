@@ -10,8 +10,8 @@ pub(super) const ADDITIONS: Additions = Additions {
               or 465.",
     egress_ips: "The addresses to let in are",
     certificate_names: "The certificate is for",
-    not_before: "The server refused this very login a short while ago, so it was not tried again; it will be when something of \
-                 it changes, or from this time on:",
+    not_before: "The server refused this very login a short while ago, so it was not tried again. It will be once one of these \
+                 settings changes, or after",
 };
 
 #[rustfmt::skip] // a table: one code, its two texts
@@ -51,8 +51,8 @@ pub(super) const fn general(code: FailureCode) -> Words {
             "Check host and port. If they are right, ask whoever runs the server whether it takes mail from outside its \
              network."),
         F::Intercepted => words("Something on the way takes the encryption out of the session",
-            "A firewall or an antivirus rewrites what the server says, so no password was sent. Choose SSL with port 465, which \
-             can't be rewritten. Otherwise ask whoever runs the server's network to switch off its inspection of SMTP."),
+            "A firewall or an antivirus rewrites what the server says, so no password was sent. Choose SSL with port 465, \
+             where the session is encrypted from the start. Otherwise ask whoever runs the server's network to switch off its inspection of SMTP."),
         F::TlsExpected => words("The server expects SSL on this port",
             "Choose SSL as encryption, or TLS together with port 587. If neither works, ask whoever runs the server."),
         F::TlsNotSpoken => words("The server does not use SSL on this port",
@@ -85,6 +85,8 @@ pub(super) const fn general(code: FailureCode) -> Words {
         F::TlsFailed => words("The encrypted connection could not be set up",
             "Check port and encryption: 465 goes with SSL, 587 with TLS. If they are right, try again later, or ask whoever runs \
              the server."),
+        F::EncryptionRequired => words("The server wants encryption",
+            "Choose TLS with port 587, or SSL with port 465. If neither works, ask whoever runs the server."),
         F::AuthNeedsEncryption => words("A password is never sent without encryption",
             "Choose SSL or TLS as encryption. If the server wants no login, leave username and password empty."),
         F::NoAuthOffered => words("The server offers no login on this port",

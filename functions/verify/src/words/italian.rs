@@ -10,8 +10,8 @@ pub(super) const ADDITIONS: Additions = Additions {
               usare la porta 587 o 465.",
     egress_ips: "Gli indirizzi da autorizzare sono",
     certificate_names: "Il certificato è valido per",
-    not_before: "Il server ha rifiutato questo stesso login poco fa, perciò non è stato ritentato; lo sarà se ne cambia qualcosa, \
-                 oppure da questo momento in poi:",
+    not_before: "Il server ha rifiutato questo stesso login poco fa, perciò non è stato ritentato. Lo sarà quando cambia una di \
+                 queste impostazioni, oppure dopo le",
 };
 
 #[rustfmt::skip] // a table: one code, its two texts
@@ -53,7 +53,7 @@ pub(super) const fn general(code: FailureCode) -> Words {
              sua rete."),
         F::Intercepted => words("Qualcosa lungo il percorso toglie la crittografia alla sessione",
             "Un firewall o un antivirus riscrive le risposte del server, perciò la password non è stata inviata. Scegliere SSL \
-             con la porta 465, che non può essere riscritta. Altrimenti chiedere a chi gestisce la rete del server di \
+             con la porta 465, dove la sessione è cifrata dall'inizio. Altrimenti chiedere a chi gestisce la rete del server di \
              disattivare l'ispezione di SMTP."),
         F::TlsExpected => words("Su questa porta il server vuole SSL",
             "Scegliere SSL come crittografia, oppure TLS insieme alla porta 587. Se nessuno dei due funziona, rivolgersi a chi \
@@ -90,6 +90,9 @@ pub(super) const fn general(code: FailureCode) -> Words {
         F::TlsFailed => words("Non è stato possibile stabilire la connessione cifrata",
             "Controllare porta e crittografia: 465 va con SSL, 587 con TLS. Se sono corrette, riprovare più tardi o rivolgersi a \
              chi gestisce il server."),
+        F::EncryptionRequired => words("Il server richiede la crittografia",
+            "Scegliere TLS con la porta 587, oppure SSL con la porta 465. Se nessuno dei due funziona, rivolgersi a chi gestisce il \
+             server."),
         F::AuthNeedsEncryption => words("Senza crittografia la password non viene mai inviata",
             "Scegliere SSL o TLS come crittografia. Se il server non richiede il login, lasciare vuoti login e password."),
         F::NoAuthOffered => words("Su questa porta il server non prevede il login",
@@ -166,8 +169,8 @@ pub(super) fn for_provider(provider: ProviderId, code: FailureCode, enhanced: Op
              amministratore di Microsoft 365 se si possono ancora consentire; altrimenti usare il server di un altro provider.",
         (P::Microsoft365, F::PasswordLoginDisabled | F::NoCommonMechanism) =>
             "Un amministratore di Microsoft 365 deve attivare «SMTP autenticato» per la casella (admin.microsoft.com, Utenti \
-             attivi, l'utente, Posta, Gestisci app di posta elettronica). Le impostazioni predefinite di sicurezza lo vietano: \
-             vanno sostituite con l'accesso condizionale. Microsoft sta eliminando le password per SMTP: prevedere un altro \
+             attivi, l'utente, Posta, Gestisci app di posta elettronica). Se sono attive, le impostazioni predefinite per la \
+             sicurezza lo vietano: vanno sostituite con l'accesso condizionale. Microsoft sta eliminando le password per SMTP: prevedere un altro \
              server.",
         (P::Microsoft365, F::TooManyLogins) =>
             "Microsoft 365 rifiuta per qualche tempo questo login, perché i tentativi sono stati troppi. Controllare che nessun \
@@ -183,7 +186,7 @@ pub(super) fn for_provider(provider: ProviderId, code: FailureCode, enhanced: Op
              Cassette postali, Delega).",
 
         (P::OutlookCom, F::AuthenticationRejected | F::AppPasswordRequired | F::PasswordLoginDisabled | F::NoCommonMechanism) =>
-            "Da settembre 2024 Microsoft ha disattivato le password per Outlook.com, Hotmail e Live, comprese quelle per le app: \
+            "A settembre 2024 Microsoft ha disattivato le password per Outlook.com, Hotmail e Live, comprese quelle per le app: \
              altri programmi non possono inviare con una password da queste caselle. Usare il server di un altro provider.",
         (P::OutlookCom, F::SenderRefused | F::SenderNotOwned) =>
             "Outlook.com invia solo dall'indirizzo dell'account e dai suoi alias: inserire uno di questi come email mittente, \
