@@ -25,6 +25,10 @@ use super::certificate::Certificate;
 use super::failure::FailureCode;
 use crate::model::host::Host;
 
+/// The most certificates behind the server's own that are looked at. A chain has two or three; where each of many may have issued
+/// each other one, the ways through them are too many to try.
+const MAX_INTERMEDIATES: usize = 5;
+
 /// What a session's encryption turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TlsFacts {
@@ -133,9 +137,10 @@ impl ServerCertVerifier for ShowingVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let judged =
-            self.0
-                .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        let near = &intermediates[..intermediates.len().min(MAX_INTERMEDIATES)];
+        let judged = self
+            .0
+            .verify_server_cert(end_entity, near, server_name, ocsp_response, now);
         judged.map_err(|error| {
             let Error::InvalidCertificate(reason) = error else {
                 return error;
