@@ -16,8 +16,8 @@ use tokio_rustls::rustls::client::danger::{
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{
-    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError,
-    ProtocolVersion, RootCertStore, SignatureScheme, version,
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, InvalidMessage,
+    OtherError, ProtocolVersion, RootCertStore, SignatureScheme, version,
 };
 use utoipa::ToSchema;
 
@@ -213,7 +213,7 @@ fn failure(error: &io::Error) -> HandshakeFailure {
             FailureCode::CertificateInvalid
         }
         // The first byte was no TLS record's: the server spoke in plain text.
-        Error::InvalidMessage(_) => FailureCode::TlsNotSpoken,
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => FailureCode::TlsNotSpoken,
         Error::AlertReceived(
             AlertDescription::ProtocolVersion | AlertDescription::InsufficientSecurity,
         )
