@@ -3,6 +3,8 @@
 mod auth;
 mod dial;
 mod greeting;
+mod harmless;
+mod hostile;
 mod names;
 mod round_trips;
 mod support;

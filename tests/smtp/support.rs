@@ -7,8 +7,15 @@ use shared::model::email::EmailAddress;
 use shared::smtp::{
     Deadlines, Envelope, Failure, FailureCode, Progress, Session, Stage, Target, Transaction,
 };
-use tests::mail_server::{MailServer, Script};
+use tests::mail_server::{MailServer, Script, SeenSession};
 use tokio::time::Instant;
+
+pub(crate) const LOGIN: &str = "info@example.com";
+pub(crate) const PASSWORD: &str = "Canary-42";
+pub(crate) const LOGIN_BASE64: &str = "aW5mb0BleGFtcGxlLmNvbQ==";
+pub(crate) const PASSWORD_BASE64: &str = "Q2FuYXJ5LTQy";
+/// What AUTH PLAIN sends.
+pub(crate) const BLOB: &str = "AGluZm9AZXhhbXBsZS5jb20AQ2FuYXJ5LTQy";
 
 pub(crate) const MESSAGE: &[u8] = b"Subject: Hello\r\n\r\nHow are you?\r\n";
 
@@ -40,32 +47,13 @@ pub(crate) async fn opened(server: &MailServer) -> Session {
     open(server, &server.target()).await.expect("a session")
 }
 
-/// Why a session to a server that plays `script` fails.
-pub(crate) async fn failure(script: Script) -> (Stage, FailureCode, Option<u16>) {
-    let server = MailServer::start(script).await;
-    let failure = open(&server, &server.target())
-        .await
-        .expect_err("a failure");
-    told(&failure)
-}
-
+/// What a failure comes to, with the code of the reply that is passed on.
 pub(crate) fn told(failure: &Failure) -> (Stage, FailureCode, Option<u16>) {
     let code = failure.reply.as_ref().map(|reply| reply.code);
     (failure.stage, failure.code, code)
 }
 
-/// As [`failure`], with deadlines short enough to wait for.
-pub(crate) async fn failure_in_time(script: Script) -> (Stage, FailureCode, Option<u16>) {
-    let server = MailServer::start(script).await;
-    let mut dialer = server.dialer();
-    dialer.deadlines = short();
-    let failure = dialer
-        .open(&server.target(), soon(), &mut Progress::default())
-        .await
-        .expect_err("a failure");
-    told(&failure)
-}
-
+/// Deadlines short enough to wait for.
 pub(crate) fn short() -> Deadlines {
     Deadlines {
         connect: Duration::from_millis(300),
@@ -86,4 +74,14 @@ pub(crate) async fn send(script: Script, to: &[&str]) -> (Transaction, MailServe
     let Ok(transaction) = session.send(&envelope(to), MESSAGE, no_fence()).await;
     session.quit().await;
     (transaction, server)
+}
+
+/// Whether a server was told a way to log in, or the password in any form.
+pub(crate) fn gives_away_the_login(session: &SeenSession) -> bool {
+    session.saw("AUTH")
+        || session.commands.iter().any(|line| {
+            [PASSWORD, LOGIN_BASE64, PASSWORD_BASE64, BLOB]
+                .iter()
+                .any(|secret| line.contains(secret))
+        })
 }

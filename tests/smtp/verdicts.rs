@@ -1,7 +1,7 @@
-use shared::smtp::{ConnectionVerdict, FailureCode, RecipientOutcome, Verdict};
+use shared::smtp::{ConnectionVerdict, RecipientOutcome, Verdict};
 use tests::mail_server::{Answer, MailServer, Script};
 
-use crate::support::{MESSAGE, envelope, no_fence, open, opened, send, short, soon};
+use crate::support::{MESSAGE, envelope, no_fence, opened, send, short, soon};
 
 const TO: [&str; 2] = ["a@example.com", "b@example.com"];
 
@@ -212,20 +212,6 @@ async fn a_refused_mail_with_a_354_gets_a_lone_dot_and_no_body() {
         [RecipientOutcome::Open, RecipientOutcome::Open]
     );
     assert_eq!(server.session().await.body_bytes, 3);
-}
-
-#[tokio::test]
-async fn a_refused_sender_is_told_at_verification_too() {
-    for (answer, code) in [
-        ("550 5.7.1 not yours", FailureCode::SenderRefused),
-        ("530 5.7.0 log in", FailureCode::AuthenticationRequired),
-        ("451 4.7.1 later", FailureCode::TemporarilyUnavailable),
-    ] {
-        let server = MailServer::start(Script::new().on("MAIL", answer)).await;
-        let mut session = open(&server, &server.target()).await.expect("a session");
-        let checked = session.check_sender(&envelope(&TO).from).await;
-        assert_eq!(checked.expect_err("a failure").code, code);
-    }
 }
 
 #[tokio::test]

@@ -124,7 +124,9 @@ fn encoded(command: &[u8], secret: &[u8]) -> Zeroizing<Vec<u8>> {
 /// would, to have it written into records.
 fn without_echo(answer: &Lines, credentials: &Credentials) -> Reply {
     let reply = answer.to_reply();
-    if echoes(&answer.lines, credentials) {
+    // Taking the enhanced status codes off the lines may have joined what they kept apart.
+    let kept = std::slice::from_ref(&reply.text);
+    if echoes(&answer.lines, credentials) || echoes(kept, credentials) {
         reply.without_text()
     } else {
         reply
@@ -230,6 +232,7 @@ mod tests {
             assert!(!kept(&[&format!("5.7.8 <{echo}>")]), "{echo}");
         }
         assert!(!kept(&["bad Cana", "ry 42!"]));
+        assert!(!kept(&["5.7.8 bad Cana", "5.7.8 ry 42!"]));
         assert!(!kept(&[&blob[..10], &blob[10..]]));
     }
 

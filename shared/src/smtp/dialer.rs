@@ -213,9 +213,8 @@ impl Dialer {
             return Err(failed(code).with_reply(reply));
         }
         // Whatever came after the 220 was put there by someone without the certificate (CVE-2011-0411).
-        if !session.wire.is_quiet() {
-            return Err(failed(FailureCode::ProtocolError));
-        }
+        let quiet = session.wire.expect_quiet();
+        quiet.map_err(|broken| broken.at(Stage::Tls))?;
         let deadline = session.deadline();
         let stream = session
             .into_plain()

@@ -87,9 +87,7 @@ impl Session {
     /// Sends one flight. A server that spoke before it was asked has lost the step: its next reply would be taken for the
     /// answer to something else.
     pub(super) async fn fly(&mut self, flight: &[u8]) -> Result<(), Broken> {
-        if !self.wire.is_quiet() {
-            return Err(Broken::Unasked);
-        }
+        self.wire.expect_quiet()?;
         self.clean = false;
         self.wire.send(flight, self.reply_until()).await
     }

@@ -16,14 +16,18 @@ use tokio_rustls::rustls::client::{Resumption, WebPkiServerVerifier};
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{
-    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError,
-    ProtocolVersion, RootCertStore, SignatureScheme, version,
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, InvalidMessage,
+    OtherError, ProtocolVersion, RootCertStore, SignatureScheme, version,
 };
 use utoipa::ToSchema;
 
 use super::certificate::Certificate;
 use super::failure::FailureCode;
 use crate::model::host::Host;
+
+/// The most certificates behind the server's own that are looked at. A chain has two or three; where each of many may have issued
+/// each other one, the ways through them are too many to try.
+const MAX_INTERMEDIATES: usize = 5;
 
 /// What a session's encryption turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -153,9 +157,10 @@ impl ServerCertVerifier for ShowingVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let judged =
-            self.0
-                .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        let near = &intermediates[..intermediates.len().min(MAX_INTERMEDIATES)];
+        let judged = self
+            .0
+            .verify_server_cert(end_entity, near, server_name, ocsp_response, now);
         judged.map_err(|error| {
             let Error::InvalidCertificate(reason) = error else {
                 return error;
@@ -209,7 +214,7 @@ fn failure(error: &io::Error) -> HandshakeFailure {
             FailureCode::CertificateInvalid
         }
         // The first byte was no TLS record's: the server spoke in plain text.
-        Error::InvalidMessage(_) => FailureCode::TlsNotSpoken,
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => FailureCode::TlsNotSpoken,
         Error::AlertReceived(
             AlertDescription::ProtocolVersion | AlertDescription::InsufficientSecurity,
         )

@@ -69,9 +69,9 @@ impl Session {
     async fn send_body(&mut self, body: &Body) -> Verdict {
         self.clean = false;
         // A reply that nobody asked for would be taken for the one to the dot, and the message for accepted.
-        if !self.wire.is_quiet() {
+        if let Err(broken) = self.wire.expect_quiet() {
             self.hang_up();
-            return Verdict::NotSent(Broken::Unasked.at(Stage::Message));
+            return Verdict::NotSent(broken.at(Stage::Message));
         }
         let until = self.final_until();
         if let Err(broken) = self.wire.send(body.as_bytes(), until).await {

@@ -148,6 +148,15 @@ impl Wire {
         }
     }
 
+    /// As [`Self::is_quiet`], for what must not go on otherwise.
+    pub(crate) fn expect_quiet(&mut self) -> Result<(), Broken> {
+        match (self.is_quiet(), &self.stream) {
+            (true, _) => Ok(()),
+            (false, Stream::Closed) => Err(Broken::Lost),
+            (false, _) => Err(Broken::Unasked),
+        }
+    }
+
     fn poll_quiet(&mut self, context: &mut Context<'_>) -> bool {
         let mut bytes = [0; 64];
         let mut buffer = ReadBuf::new(&mut bytes);

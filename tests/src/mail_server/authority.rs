@@ -3,11 +3,12 @@
 use std::sync::{Arc, OnceLock};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, date_time_ymd,
 };
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::HOST;
 
@@ -27,16 +28,33 @@ pub enum Certificate {
     UnknownAuthority,
     /// As good, but for these hosts.
     For(&'static [&'static str]),
+    /// By itself.
+    SelfSigned,
+    /// Not for servers.
+    WrongPurpose,
+    /// Good, with more certificates behind it than anyone needs: 90 KB of them.
+    HugeChain,
+    /// By one of many authorities that all bear one name and have vouched for one another: the ways through them don't end.
+    Maze,
+    /// As [`Self::Maze`], but each way leads to the authority that the tests trust, and each has to be checked to its end.
+    MazeWithExits,
 }
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
-fn new_authority(name: &str) -> Authority {
+/// How many authorities a maze has: what fits into the 64 KB that a handshake may hold.
+const MAZE: usize = 100;
+
+fn params_of_authority(name: &str) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.distinguished_name.push(DnType::CommonName, name);
+    params
+}
+
+fn new_authority(name: &str) -> Authority {
     let key = KeyPair::generate().expect("a key");
-    CertifiedIssuer::self_signed(params, key).expect("an authority")
+    CertifiedIssuer::self_signed(params_of_authority(name), key).expect("an authority")
 }
 
 fn authority() -> &'static Authority {
@@ -64,14 +82,39 @@ pub(super) fn server_config(certificate: Certificate) -> Arc<ServerConfig> {
             params.not_before = date_time_ymd(2090, 1, 1);
             params.not_after = date_time_ymd(2091, 1, 1);
         }
+        Certificate::WrongPurpose => {
+            params.insert_extended_key_usage(ExtendedKeyUsagePurpose::ClientAuth);
+        }
         _ => {}
     }
     let key = KeyPair::generate().expect("a key");
     let signed = match certificate {
         Certificate::UnknownAuthority => params.signed_by(&key, &new_authority("Unknown")),
+        Certificate::SelfSigned => params.self_signed(&key),
+        Certificate::Maze | Certificate::MazeWithExits => {
+            params.signed_by(&key, &new_authority("Maze"))
+        }
         _ => params.signed_by(&key, authority()),
     };
-    config(&signed.expect("a certificate"), &key)
+    let signed = signed.expect("a certificate").der().clone();
+    let behind = match certificate {
+        Certificate::HugeChain => vec![signed.clone(); 200],
+        Certificate::Maze => maze(&new_authority("Maze")),
+        Certificate::MazeWithExits => maze(authority()),
+        _ => Vec::new(),
+    };
+    config([vec![signed], behind].concat(), &key)
+}
+
+/// Authorities of one name, signed by `exit`.
+fn maze(exit: &Authority) -> Vec<CertificateDer<'static>> {
+    let params = params_of_authority("Maze");
+    let authorities = std::iter::repeat_with(|| {
+        let key = KeyPair::generate().expect("a key");
+        let signed = params.signed_by(&key, exit).expect("an authority");
+        signed.der().clone()
+    });
+    authorities.take(MAZE).collect()
 }
 
 /// For a server with any of these names, by the authority that the tests trust.
@@ -84,11 +127,10 @@ pub fn server_config_for(names: &[&str]) -> Arc<ServerConfig> {
     let params = CertificateParams::new(names).expect("names");
     let key = KeyPair::generate().expect("a key");
     let signed = params.signed_by(&key, authority());
-    config(&signed.expect("a certificate"), &key)
+    config(vec![signed.expect("a certificate").der().clone()], &key)
 }
 
-fn config(certificate: &rcgen::Certificate, key: &KeyPair) -> Arc<ServerConfig> {
-    let chain = vec![certificate.der().clone()];
+fn config(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Arc<ServerConfig> {
     let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()

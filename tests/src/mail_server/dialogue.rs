@@ -92,7 +92,7 @@ impl Dialogue {
                 .next()
                 .unwrap_or_default()
                 .to_ascii_uppercase();
-            let answer = self.script.rule(&line);
+            let answer = self.script.answer(&line, self.encrypted);
             let answer = answer.unwrap_or_else(|| self.usual_answer(&verb, &line));
             let first = answer.first();
             self.act(io, answer).await?;
@@ -147,6 +147,7 @@ impl Dialogue {
             "." => "250 2.0.0 queued",
             "HELO" | "RSET" | "NOOP" => "250 2.0.0 ok",
             "QUIT" => "221 2.0.0 bye",
+            "USERNAME" => "334 UGFzc3dvcmQ6",
             "PASSWORD" => "235 2.7.0 welcome",
             _ => "500 5.5.2 what?",
         })
@@ -154,17 +155,13 @@ impl Dialogue {
 
     /// The two lines of AUTH LOGIN.
     async fn ask_login(&mut self, io: &mut (impl Io + ?Sized)) -> io::Result<()> {
-        for ask_password in [true, false] {
+        for asked in ["USERNAME", "PASSWORD"] {
             let Some(line) = self.line(io).await? else {
                 return Ok(());
             };
             self.note(|session| session.commands.push(line));
-            let answer = if ask_password {
-                Answer::lines("334 UGFzc3dvcmQ6")
-            } else {
-                let rule = self.script.rule("PASSWORD");
-                rule.unwrap_or_else(|| self.usual_answer("PASSWORD", ""))
-            };
+            let answer = self.script.answer(asked, self.encrypted);
+            let answer = answer.unwrap_or_else(|| self.usual_answer(asked, ""));
             self.act(io, answer).await?;
         }
         Ok(())
@@ -190,8 +187,8 @@ impl Dialogue {
                 return self.act(io, last_words).await;
             }
         }
-        let rule = self.script.rule(".");
-        let answer = rule.unwrap_or_else(|| self.usual_answer(".", "."));
+        let answer = self.script.answer(".", self.encrypted);
+        let answer = answer.unwrap_or_else(|| self.usual_answer(".", "."));
         let message = SeenMessage {
             from: self.from.clone().unwrap_or_default(),
             to: self.to.clone(),
@@ -237,6 +234,12 @@ impl Dialogue {
                     loop {
                         io.write_all(&chunk).await?;
                         io.flush().await?;
+                    }
+                }
+                Step::Listen => {
+                    self.flush(io, true).await?;
+                    if self.read(io).await? == 0 {
+                        return Err(io::ErrorKind::UnexpectedEof.into());
                     }
                 }
                 Step::Silence => {

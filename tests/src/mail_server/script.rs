@@ -15,6 +15,8 @@ pub(super) enum Step {
     Drip(Vec<u8>, Duration),
     /// Sends these bytes again and again, until the client hangs up.
     Endless(&'static [u8]),
+    /// Waits until the client says something.
+    Listen,
     /// Says nothing until the client hangs up.
     Silence,
     /// Hangs up.
@@ -66,11 +68,23 @@ impl Answer {
         Self(vec![Step::Close])
     }
 
+    /// Nothing until the client says something.
+    #[must_use]
+    pub fn listen() -> Self {
+        Self(vec![Step::Listen])
+    }
+
+    /// And then that.
+    #[must_use]
+    pub fn then(mut self, next: Self) -> Self {
+        self.0.extend(next.0);
+        self
+    }
+
     /// Hangs up after that.
     #[must_use]
-    pub fn then_close(mut self) -> Self {
-        self.0.push(Step::Close);
-        self
+    pub fn then_close(self) -> Self {
+        self.then(Self::close())
     }
 
     /// The first thing said, for the code in it.
@@ -90,12 +104,22 @@ impl From<&str> for Answer {
     }
 }
 
+/// How a command is answered.
+#[derive(Debug, Clone)]
+pub(super) struct Rule {
+    /// What the command starts with.
+    prefix: String,
+    /// Whether it applies under TLS alone.
+    encrypted: bool,
+    answer: Answer,
+}
+
 /// A server's part in the play.
 #[derive(Debug, Clone)]
 pub struct Script {
     pub(super) greeting: Answer,
     pub(super) extensions: Vec<String>,
-    pub(super) rules: Vec<(String, Answer)>,
+    pub(super) rules: Vec<Rule>,
     pub(super) encryption: Encryption,
     pub(super) certificate: Certificate,
     pub(super) hang_up_in_body: Option<(usize, Answer)>,
@@ -143,6 +167,12 @@ impl Script {
         self
     }
 
+    /// How the server protects its sessions.
+    #[must_use]
+    pub const fn encryption(&self) -> Encryption {
+        self.encryption
+    }
+
     /// What the server shows for itself.
     #[must_use]
     pub fn certificate(mut self, certificate: Certificate) -> Self {
@@ -171,12 +201,25 @@ impl Script {
         self
     }
 
-    /// Answers each command that starts with `command` like this; `"."` is the final dot, `"PASSWORD"` the last line of AUTH
-    /// LOGIN. The first rule that fits is taken.
+    /// Answers each command that starts with `command` like this; `"."` is the final dot, `"USERNAME"` and `"PASSWORD"` are the
+    /// lines of AUTH LOGIN. The first rule that fits is taken.
     #[must_use]
-    pub fn on(mut self, command: &str, answer: impl Into<Answer>) -> Self {
-        self.rules
-            .push((command.to_ascii_uppercase(), answer.into()));
+    pub fn on(self, command: &str, answer: impl Into<Answer>) -> Self {
+        self.rule(command, false, answer.into())
+    }
+
+    /// As [`Self::on`], but only once the session is encrypted.
+    #[must_use]
+    pub fn under_tls(self, command: &str, answer: impl Into<Answer>) -> Self {
+        self.rule(command, true, answer.into())
+    }
+
+    fn rule(mut self, command: &str, encrypted: bool, answer: Answer) -> Self {
+        self.rules.push(Rule {
+            prefix: command.to_ascii_uppercase(),
+            encrypted,
+            answer,
+        });
         self
     }
 
@@ -187,17 +230,18 @@ impl Script {
         self
     }
 
-    pub(super) fn rule(&self, command: &str) -> Option<Answer> {
+    pub(super) fn answer(&self, command: &str, encrypted: bool) -> Option<Answer> {
         let command = command.to_ascii_uppercase();
         self.rules
             .iter()
-            .find(|(prefix, _)| {
-                if prefix == "." {
+            .filter(|rule| encrypted || !rule.encrypted)
+            .find(|rule| {
+                if rule.prefix == "." {
                     command == "."
                 } else {
-                    command.starts_with(prefix.as_str())
+                    command.starts_with(rule.prefix.as_str())
                 }
             })
-            .map(|(_, answer)| answer.clone())
+            .map(|rule| rule.answer.clone())
     }
 }
