@@ -10,7 +10,7 @@ use shared::dns::Resolver;
 use shared::model::encryption::Encryption;
 use shared::smtp::Dialer;
 use tests::mail_server::{Answer, Certificate, HOST, MailServer, Script, dialer};
-use tests::world::{World, connection, reaching};
+use tests::world::{World, connection, merged, reaching};
 use verify::Way;
 
 use crate::support::{DRAFT, failure, login, logins};
@@ -33,11 +33,7 @@ async fn world(dialer: Dialer, usual: &[&MailServer]) -> World {
 }
 
 fn with_login(changes: Value) -> Value {
-    let mut draft = connection(login());
-    if let (Some(draft), Value::Object(changes)) = (draft.as_object_mut(), changes) {
-        draft.extend(changes);
-    }
-    draft
+    merged(connection(login()), changes)
 }
 
 fn suggestion(server: &MailServer) -> Value {
@@ -182,10 +178,28 @@ async fn a_verification_that_waits_looks_for_another_way_meanwhile_and_ends_in_t
     let began = Instant::now();
     let found = report(&world, with_login(reaching(&silent, json!({})))).await;
     assert!(
-        began.elapsed() < Duration::from_secs(3),
+        began.elapsed() < Duration::from_secs(10),
         "{:?}",
         began.elapsed()
     );
     assert_eq!(failure(&found)[..2], ["greeting", "timed_out"]);
     assert_eq!(found["suggestion"], suggestion(&good));
+}
+
+#[tokio::test]
+async fn a_session_that_has_been_greeted_is_left_to_come_to_its_end() {
+    // The server takes its time to answer EHLO, and speaks TLS from the start elsewhere.
+    let slow = Script::new()
+        .starttls()
+        .on("EHLO", Answer::drip("550 no", Duration::from_millis(50)));
+    let slow = slow.on("HELO", "550 no");
+    let slow = MailServer::start(slow).await;
+    let good = MailServer::start(Script::new().implicit_tls()).await;
+    let world = world(dialer(), &[&good]).await;
+    let draft = with_login(reaching(&slow, json!({})));
+    let found = report(&world, draft).await;
+    assert_eq!(failure(&found)[..2], ["greeting", "ehlo_refused"]);
+    let stages = found["stages"].as_array().expect("stages").iter();
+    let greetings = stages.filter(|stage| stage["stage"] == "greeting");
+    assert_eq!(greetings.count(), 1);
 }

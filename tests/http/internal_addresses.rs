@@ -10,9 +10,7 @@ use tests::mail_server::{MailServer, Script, dialer};
 use tests::name_server::{NameServer, Zone};
 use tests::world::{Answer, Client, World, connection};
 
-use crate::support::{problem, sent};
-
-const DRAFT: &str = "/v1/connections/verify";
+use crate::support::{DRAFT, problem, sent};
 
 /// What can be written where a name belongs, for what some program or other takes as an address. The canaries listen on
 /// 127.0.0.1, 127.0.0.2 and `::1`.

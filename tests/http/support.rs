@@ -2,15 +2,12 @@
 
 use serde_json::{Value, json};
 use tests::mail_server::{MailServer, SeenMessage};
-use tests::world::{Answer, Client, World, reaching};
+use tests::world::{Answer, Client, World, merged, reaching};
 
 /// A message, with `changes` merged into it.
 pub(crate) fn mail(changes: Value) -> Value {
-    let mut body = json!({"to": ["you@example.com"], "subject": "Hello", "text": "It works."});
-    if let (Some(body), Value::Object(changes)) = (body.as_object_mut(), changes) {
-        body.extend(changes);
-    }
-    body
+    let body = json!({"to": ["you@example.com"], "subject": "Hello", "text": "It works."});
+    merged(body, changes)
 }
 
 /// What [`Answer::problem`] gives for a problem about these fields.
@@ -48,11 +45,8 @@ pub(crate) async fn default_connection(
     server: &MailServer,
     changes: Value,
 ) -> String {
-    let mut settings = reaching(server, json!({"default": true}));
-    if let (Some(settings), Value::Object(changes)) = (settings.as_object_mut(), changes) {
-        settings.extend(changes);
-    }
-    tenant.connection(settings).await
+    let settings = reaching(server, json!({"default": true}));
+    tenant.connection(merged(settings, changes)).await
 }
 
 /// The messages that came to their final dot at `server`, so far.

@@ -42,11 +42,13 @@ async fn a_server_that_works_passes_every_stage_and_gets_no_mail() {
     );
     assert_eq!(starttls["checked_at"], "2026-01-01T00:00:00.000Z");
     let session = server.session().await;
+    assert_eq!(session.round_trips(), 8);
     assert!(session.saw("MAIL FROM:<info@example.com>") && session.saw("RSET"));
     assert!(!session.saw("RCPT") && !session.saw("DATA"));
     assert!(received(&server).await.is_empty());
 
-    let (implicit, _) = report(Script::new().implicit_tls(), login()).await;
+    let (implicit, server) = report(Script::new().implicit_tls(), login()).await;
+    assert_eq!(server.session().await.round_trips(), 6);
     assert_eq!(
         stages(&implicit),
         "resolve passed, connect passed, tls passed, greeting passed, auth passed, sender passed"

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use tests::mail_server::{MailServer, Script};
-use tests::world::{Answer, Client, World, connection, reaching};
+use shared::aws::connections::connection_key;
+use shared::model::tenant::Tenant;
+use tests::mail_server::{Answer, MailServer, Script};
+use tests::world::{Answer as HttpAnswer, Client, World, connection, reaching};
 
-use crate::support::{DRAFT, default_connection, failure, login, logins, sent};
+use crate::support::{DRAFT, default_connection, failure, id_of, login, logins, sent};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -15,7 +19,7 @@ async fn verify(tenant: &Client, draft: Value) -> (u16, String, Option<String>) 
     told(&tenant.post(DRAFT, &connection(draft)).await)
 }
 
-fn told(answer: &Answer) -> (u16, String, Option<String>) {
+fn told(answer: &HttpAnswer) -> (u16, String, Option<String>) {
     let (status, name, _) = answer.problem();
     (
         status,
@@ -112,7 +116,7 @@ async fn a_refused_login_is_answered_from_memory_until_five_minutes_have_passed_
     let next = "2026-01-01T00:05:00.000Z";
     assert_eq!(again["failure"]["next_attempt_at"], next);
     let hint = again["failure"]["hint"].as_str().expect("a hint");
-    assert!(hint.contains(next), "{hint}");
+    assert!(hint.contains("after 2026-01-01 00:05 UTC"), "{hint}");
 
     // The name is nothing that the server is asked about.
     let renamed = connection(reaching(
@@ -161,9 +165,15 @@ async fn a_saved_login_that_was_refused_is_remembered_on_the_connection() {
 }
 
 #[tokio::test]
-async fn fifty_wrong_passwords_are_five_logins_and_another_tenant_still_sends() {
+async fn fifty_wrong_passwords_are_five_logins_and_another_tenant_still_verifies_and_sends() {
     let world = World::start().await;
-    let server = MailServer::start(refusing()).await;
+    let guess = |password: &str| STANDARD.encode(format!("\0info@example.com\0{password}"));
+    // As far as the guesses are alike.
+    let guesses = format!("AUTH PLAIN {}", &guess("guess-")[..32]);
+    let refusing = Script::new()
+        .starttls()
+        .on(&guesses, "535 5.7.8 bad credentials");
+    let server = MailServer::start(refusing).await;
     let tenant = world.tenant("acme");
     let mut answers = Vec::new();
     for n in 0..50 {
@@ -178,11 +188,110 @@ async fn fifty_wrong_passwords_are_five_logins_and_another_tenant_still_sends() 
     assert_eq!(refused, 45);
     assert_eq!(told(&answers[5]), limited(270));
 
-    let good = MailServer::start(Script::new().starttls()).await;
     let other = world.tenant("other");
-    default_connection(&other, &good, login()).await;
+    world.clock.advance(MINUTE);
+    let draft = connection(reaching(&server, login()));
+    assert_eq!(other.post(DRAFT, &draft).await.body["ok"], true);
+    default_connection(&other, &server, login()).await;
     let message = sent(&world, &other, json!({})).await;
     assert_eq!(message["status"], "sent");
+}
+
+#[tokio::test]
+async fn a_login_that_the_server_never_answers_is_counted_as_one_it_may_have_refused() {
+    let world = World::start().await;
+    let tenant = world.tenant("acme");
+    for answer in [
+        Answer::close(),
+        "421 4.7.0 later".into(),
+        "454 4.7.0 later".into(),
+    ] {
+        let server = MailServer::start(Script::new().starttls().on("AUTH", answer)).await;
+        for n in 0..7 {
+            let guess = json!({"username": format!("u{n}@example.com"), "password": "s3cr3t"});
+            tenant
+                .post(DRAFT, &connection(reaching(&server, guess)))
+                .await;
+        }
+        assert_eq!(logins(&server).await, 5);
+        world.clock.advance(MINUTE);
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_a_login_costs_no_turn_of_logins() {
+    let world = World::start().await;
+    let tenant = world.tenant("acme");
+    let server = MailServer::start(Script::new().starttls().without("AUTH")).await;
+    for _ in 0..7 {
+        let draft = connection(reaching(&server, login()));
+        let report = tenant.post(DRAFT, &draft).await.body;
+        assert_eq!(failure(&report)[1], "no_auth_offered");
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_without_turns_takes_none_of_a_servers_from_others() {
+    let world = World::start().await;
+    let tenant = world.tenant("acme");
+    for n in 0..60 {
+        verify(&tenant, json!({"host": format!("host-{n}.example.test")})).await;
+    }
+    for _ in 0..10 {
+        assert_eq!(verify(&tenant, json!({})).await.0, 429);
+    }
+    assert_eq!(verify(&world.tenant("other"), json!({})).await, ok());
+}
+
+#[tokio::test]
+async fn suggestions_are_limited_apart_from_verifications() {
+    let world = World::start().await;
+    let tenant = world.tenant("acme");
+    let suggest = || async {
+        let body = json!({"email": "info@gmail.com"});
+        told(&tenant.post("/v1/connections/suggest", &body).await)
+    };
+    for _ in 0..60 {
+        assert_eq!(suggest().await, ok());
+    }
+    assert_eq!(suggest().await, limited(60));
+    assert_eq!(verify(&tenant, json!({})).await, ok());
+}
+
+#[tokio::test]
+async fn an_older_refusal_does_not_replace_a_newer_outcome() {
+    let world = World::start().await;
+    let refusing = Script::new().starttls().on("AUTH", "535 5.7.8 no");
+    let server = MailServer::start(refusing).await;
+    let tenant = world.tenant("acme");
+    let path = tenant.connection(reaching(&server, login())).await;
+    let verify = format!("{path}/verify");
+    // Remembered by this instance, and not on the connection, as it was not verified as it is saved.
+    let patch = json!({"sender_email": "other@example.com"});
+    assert_eq!(failure(&tenant.post(&verify, &patch).await.body)[0], "auth");
+    world.clock.advance(MINUTE);
+    let kept =
+        json!({"status": "passed", "checked_at": "2026-01-01T00:01:00.000Z", "failure": null});
+    let key = connection_key(
+        &Tenant::new("acme").expect("a tenant"),
+        id_of(&path).parse().expect("an id"),
+    );
+    let value = serde_dynamo::to_attribute_value(&kept).expect("an attribute");
+    let update = world
+        .embedded
+        .dynamodb
+        .update_item()
+        .table_name("connections")
+        .set_key(Some(key));
+    let update = update
+        .update_expression("SET verification = :kept")
+        .expression_attribute_values(":kept", value);
+    update.send().await.expect("kept by another instance");
+    assert_eq!(
+        failure(&tenant.post(&verify, &json!({})).await.body)[0],
+        "auth"
+    );
+    assert_eq!(tenant.get(&path).await.body["verification"], kept);
 }
 
 #[tokio::test]

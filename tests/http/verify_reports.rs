@@ -1,10 +1,14 @@
 //! What a report says: to people in their language, of the server, and of a test message.
 
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
+
 use serde_json::{Value, json};
 use shared::aws::connections::connection_key;
+use shared::dns::Resolver;
 use shared::model::tenant::Tenant;
-use tests::mail_server::{Certificate, MailServer, Script};
-use tests::world::{Answer, Client, World, connection, reaching};
+use tests::mail_server::{Certificate, MailServer, Script, dialer};
+use tests::world::{Answer, Client, World, connection, merged, reaching};
 
 use crate::support::{DRAFT, failure, id_of, login, problem, received};
 
@@ -15,13 +19,6 @@ async fn verify(tenant: &Client, draft: &Value, language: &str) -> Answer {
     ];
     let body = connection(draft.clone()).to_string();
     tenant.send("POST", DRAFT, &headers, body).await
-}
-
-fn with(mut settings: Value, changes: Value) -> Value {
-    if let (Some(settings), Value::Object(changes)) = (settings.as_object_mut(), changes) {
-        settings.extend(changes);
-    }
-    settings
 }
 
 #[tokio::test]
@@ -159,11 +156,58 @@ async fn a_hint_names_the_addresses_to_let_in_and_says_whether_to_try_again() {
 }
 
 #[tokio::test]
+async fn hints_know_the_provider_of_the_host() {
+    let refusing = Script::new()
+        .starttls()
+        .certificate(Certificate::For(&["smtp.office365.com"]))
+        .on("AUTH", "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.");
+    let server = MailServer::start(refusing).await;
+    let mut dialer = dialer();
+    let here = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
+    let names = [("smtp.office365.com".to_owned(), here)];
+    dialer.resolver = Resolver::fixed(&HashMap::from(names));
+    let world = World::with(dialer).await;
+    let draft = merged(
+        reaching(&server, login()),
+        json!({"host": "smtp.office365.com"}),
+    );
+    let report = verify(&world.tenant("acme"), &draft, "en").await.body;
+    assert_eq!(
+        failure(&report),
+        ["auth", "password_login_disabled", "/username"]
+    );
+    let hint = report["failure"]["hint"].as_str().expect("a hint");
+    assert!(hint.contains("Authenticated SMTP"), "{hint}");
+    assert_eq!(report["failure"]["retryable"], false);
+}
+
+#[tokio::test]
+async fn a_password_that_comes_back_in_any_reply_is_not_shown() {
+    for (command, stage) in [("MAIL", "sender"), ("RCPT", "message"), (".", "message")] {
+        let script = Script::new().starttls();
+        let script = script.on(
+            command,
+            "550 5.7.1 info@example.com has the password Canary-42",
+        );
+        let server = MailServer::start(script).await;
+        let world = World::start().await;
+        let login = json!({"username": "info@example.com", "password": "Canary-42", "send_to": "you@example.com"});
+        let report = verify(&world.tenant("acme"), &reaching(&server, login), "en").await;
+        assert_eq!(failure(&report.body)[0], stage);
+        assert_eq!(
+            report.body["failure"]["reply"],
+            json!({"code": 550, "enhanced": "5.7.1", "text": ""})
+        );
+        assert!(!report.text.contains("Canary"), "{}", report.text);
+    }
+}
+
+#[tokio::test]
 async fn a_test_message_is_sent_when_it_is_asked_for_and_all_stages_have_passed() {
     let server = MailServer::start(Script::new().starttls()).await;
     let world = World::start().await;
     let tenant = world.tenant("acme");
-    let draft = with(
+    let draft = merged(
         reaching(&server, login()),
         json!({"sender_name": "Però Srl", "send_to": "you@example.com"}),
     );

@@ -291,7 +291,9 @@ pub fn reaching(server: &MailServer, changes: Value) -> Value {
     merged(body, changes)
 }
 
-fn merged(mut body: Value, changes: Value) -> Value {
+/// `body` with the fields of `changes` in the place of its own.
+#[must_use]
+pub fn merged(mut body: Value, changes: Value) -> Value {
     if let (Some(body), Value::Object(changes)) = (body.as_object_mut(), changes) {
         body.extend(changes);
     }

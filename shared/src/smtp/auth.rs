@@ -1,5 +1,7 @@
 //! Logging in (RFC 4954): PLAIN (RFC 4616) with its initial response, else LOGIN.
 
+use std::fmt;
+
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::DecodePaddingMode;
@@ -10,7 +12,6 @@ use super::diagnosis;
 use super::extensions::Extensions;
 use super::failure::{Failure, FailureCode, Stage};
 use super::replies::{Lines, is_unsafe};
-use super::reply::Reply;
 use super::session::Session;
 use crate::model::password::Password;
 
@@ -69,10 +70,20 @@ pub(crate) async fn log_in(
         Mechanism::Login => login(session, credentials).await?,
     };
     if answer.code == 235 {
+        // One that short is in every other sentence.
+        if credentials.password.reveal().len() >= 4 {
+            session.expect_no(Echo::of_password(credentials));
+        }
         return Ok(mechanism);
     }
-    let code = diagnosis::login(&answer.to_reply());
-    Err(failed(code).with_reply(without_echo(&answer, credentials)))
+    let reply = answer.to_reply();
+    let code = diagnosis::login(&reply);
+    let reply = if Echo::of_login(credentials).is_in(&answer) {
+        reply.without_text()
+    } else {
+        reply
+    };
+    Err(failed(code).with_reply(reply))
 }
 
 /// The two prompts of LOGIN. What they ask is not looked at: servers write them as they please.
@@ -120,16 +131,75 @@ fn encoded(command: &[u8], secret: &[u8]) -> Zeroizing<Vec<u8>> {
     line
 }
 
-/// The reply to show and keep. Its text goes when it gives back what we sent: servers do echo the login, and a hostile one
-/// would, to have it written into records.
-fn without_echo(answer: &Lines, credentials: &Credentials) -> Reply {
-    let reply = answer.to_reply();
-    // Taking the enhanced status codes off the lines may have joined what they kept apart.
-    let kept = std::slice::from_ref(&reply.text);
-    if echoes(&answer.lines, credentials) || echoes(kept, credentials) {
-        reply.without_text()
-    } else {
-        reply
+/// What must not come back in a server's words: servers do echo what they are sent, and a hostile one would, to have it written into
+/// records.
+pub(super) struct Echo {
+    /// As it is, and as it is compared.
+    secrets: Vec<Zeroizing<String>>,
+    /// The ways to write it, folded.
+    forms: Vec<Zeroizing<String>>,
+}
+
+impl Echo {
+    /// The login and the password: what a reply to AUTH must not hold.
+    fn of_login(credentials: &Credentials) -> Self {
+        let (username, password) = (&credentials.username, credentials.password.reveal());
+        Self::of(&[username, password], credentials)
+    }
+
+    /// The password alone: what no later reply must hold. They name the login for good reasons.
+    fn of_password(credentials: &Credentials) -> Self {
+        Self::of(&[credentials.password.reveal()], credentials)
+    }
+
+    fn of(secrets: &[&str], credentials: &Credentials) -> Self {
+        let unpadded = |secret: &[u8]| {
+            let encoded = Zeroizing::new(STANDARD.encode(secret));
+            folded(encoded.trim_end_matches('='))
+        };
+        let plain = secrets.iter().map(|secret| folded(secret));
+        let encoded = secrets.iter().map(|secret| unpadded(secret.as_bytes()));
+        let forms = plain.chain(encoded);
+        let forms = forms.chain([unpadded(&plain_response(credentials))]);
+        Self {
+            secrets: secrets
+                .iter()
+                .map(|&secret| Zeroizing::new(secret.to_owned()))
+                .collect(),
+            forms: forms.filter(|form| !form.is_empty()).collect(),
+        }
+    }
+
+    /// Whether a reply holds any of it. Its lines are looked at run together, so that nothing can hide across a line's end, also as
+    /// they are kept: taking the enhanced status codes off may join what they kept apart.
+    pub(super) fn is_in(&self, answer: &Lines) -> bool {
+        let kept = answer.to_reply().text;
+        self.is_written(&answer.lines.concat()) || self.is_written(&kept) || {
+            answer.lines.iter().any(|line| self.is_encoded(line)) || self.is_encoded(&kept)
+        }
+    }
+
+    fn is_written(&self, text: &str) -> bool {
+        let text = folded(text);
+        self.forms.iter().any(|form| text.contains(form.as_str()))
+    }
+
+    /// Whether any word decodes from base64 to something that holds a secret.
+    fn is_encoded(&self, text: &str) -> bool {
+        text.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '+' | '/'))
+            .filter_map(|word| LENIENT.decode(word).ok())
+            .map(Zeroizing::new)
+            .any(|bytes| {
+                self.secrets
+                    .iter()
+                    .any(|secret| memchr::memmem::find(&bytes, secret.as_bytes()).is_some())
+            })
+    }
+}
+
+impl fmt::Debug for Echo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Echo")
     }
 }
 
@@ -140,45 +210,6 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
         .with_decode_allow_trailing_bits(true),
 );
-
-fn echoes(lines: &[String], credentials: &Credentials) -> bool {
-    let (username, password) = (&credentials.username, credentials.password.reveal());
-    let blob = plain_response(credentials);
-    let unpadded = |secret: &[u8]| {
-        let encoded = Zeroizing::new(STANDARD.encode(secret));
-        folded(encoded.trim_end_matches('='))
-    };
-    let needles = [
-        folded(username),
-        folded(password),
-        unpadded(username.as_bytes()),
-        unpadded(password.as_bytes()),
-        unpadded(&blob),
-    ];
-    // Lines run together and apart, so that an echo can't hide across a line's end.
-    let text = Zeroizing::new(lines.concat());
-    let haystack = folded(&text);
-    let written = needles
-        .iter()
-        .any(|needle| !needle.is_empty() && haystack.contains(needle.as_str()));
-    written || encoded_echo(lines, username, password)
-}
-
-/// Whether any word decodes from base64 to something that holds the login or the password.
-fn encoded_echo(lines: &[String], username: &str, password: &str) -> bool {
-    lines
-        .iter()
-        .flat_map(|line| {
-            line.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '+' | '/'))
-        })
-        .filter_map(|word| LENIENT.decode(word).ok())
-        .map(Zeroizing::new)
-        .any(|bytes| {
-            [username, password]
-                .iter()
-                .any(|secret| memchr::memmem::find(&bytes, secret.as_bytes()).is_some())
-        })
-}
 
 /// Text as it is compared: as a reply is cleaned, without spaces and case.
 fn folded(text: &str) -> Zeroizing<String> {
@@ -204,10 +235,7 @@ mod tests {
 
     fn kept(lines: &[&str]) -> bool {
         let lines = lines.iter().map(|&line| line.to_owned()).collect();
-        let answer = Lines { code: 535, lines };
-        let reply = without_echo(&answer, &credentials());
-        assert_eq!(reply.code, 535);
-        !reply.text.is_empty()
+        !Echo::of_login(&credentials()).is_in(&Lines { code: 535, lines })
     }
 
     #[test]
@@ -234,6 +262,25 @@ mod tests {
         assert!(!kept(&["bad Cana", "ry 42!"]));
         assert!(!kept(&["5.7.8 bad Cana", "5.7.8 ry 42!"]));
         assert!(!kept(&[&blob[..10], &blob[10..]]));
+    }
+
+    #[test]
+    fn after_the_login_a_reply_may_name_the_login_and_not_the_password() {
+        let echo = Echo::of_password(&credentials());
+        let holds = |line: &str| {
+            let lines = vec![line.to_owned()];
+            echo.is_in(&Lines { code: 550, lines })
+        };
+        assert!(!holds(
+            "5.7.60 info@example.com may not send as this sender"
+        ));
+        for secret in [
+            "Canary 42!",
+            "Q2FuYXJ5IDQyIQ==",
+            "AGluZm9AZXhhbXBsZS5jb20AQ2FuYXJ5IDQyIQ",
+        ] {
+            assert!(holds(&format!("5.1.1 <{secret}>")), "{secret}");
+        }
     }
 
     #[test]

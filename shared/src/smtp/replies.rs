@@ -32,6 +32,15 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
+    /// The same without a word but its enhanced status code.
+    pub(crate) fn without_text(self) -> Self {
+        let enhanced = self.to_reply().enhanced;
+        Self {
+            code: self.code,
+            lines: enhanced.into_iter().collect(),
+        }
+    }
+
     pub(crate) fn to_reply(&self) -> Reply {
         Reply::from_lines(self.code, &self.lines)
     }

@@ -3,7 +3,7 @@
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::auth::Mechanism;
+use super::auth::{Echo, Mechanism};
 use super::diagnosis;
 use super::dialer::Deadlines;
 use super::extensions::Extensions;
@@ -21,6 +21,7 @@ pub struct Session {
     deadline: Instant,
     /// No command is waiting for its reply, and no transaction is open.
     pub(super) clean: bool,
+    echo: Option<Echo>,
 }
 
 impl Session {
@@ -31,7 +32,13 @@ impl Session {
             deadlines,
             deadline,
             clean: true,
+            echo: None,
         }
+    }
+
+    /// From here on no reply's text is passed on that holds any of this.
+    pub(super) fn expect_no(&mut self, echo: Echo) {
+        self.echo = Some(echo);
     }
 
     /// The bare connection, for a TLS handshake.
@@ -94,8 +101,18 @@ impl Session {
 
     /// Waits for one reply.
     pub(super) async fn hear(&mut self) -> Result<Lines, Broken> {
-        let until = self.reply_until();
-        self.wire.reply(until).await
+        self.hear_until(self.reply_until()).await
+    }
+
+    /// As [`Self::hear`], with another deadline.
+    pub(super) async fn hear_until(&mut self, until: Instant) -> Result<Lines, Broken> {
+        let answer = self.wire.reply(until).await?;
+        let echoes = self.echo.as_ref().is_some_and(|echo| echo.is_in(&answer));
+        Ok(if echoes {
+            answer.without_text()
+        } else {
+            answer
+        })
     }
 
     /// One command and its reply, in the middle of something: until its end the session is not clean, so that a future

@@ -76,7 +76,7 @@ impl Session {
         let until = self.final_until();
         if let Err(broken) = self.wire.send(body.as_bytes(), until).await {
             let until = until.min(Instant::now() + LAST_WORDS);
-            let said = self.wire.reply(until).await;
+            let said = self.hear_until(until).await;
             self.hang_up();
             return said
                 .ok()
@@ -84,7 +84,7 @@ impl Session {
                 .unwrap_or_else(|| Verdict::NotSent(broken.at(Stage::Message)));
         }
         let until = self.final_until();
-        match self.wire.reply(until).await {
+        match self.hear_until(until).await {
             Ok(lines) => {
                 let reply = lines.to_reply();
                 self.clean = true;

@@ -1,9 +1,9 @@
 //! Servers that don't let us in, as the big providers and others say it.
 
 use shared::smtp::FailureCode::{
-    AppPasswordRequired, AuthNeedsEncryption, AuthenticationRejected,
-    AuthenticationTemporarilyFailed, NoAuthOffered, NoCommonMechanism, PasswordLoginDisabled,
-    ProtocolError, TemporarilyUnavailable, TooManyConnections, TooManyLogins,
+    AppPasswordRequired, AuthenticationRejected, AuthenticationTemporarilyFailed,
+    EncryptionRequired, NoAuthOffered, NoCommonMechanism, PasswordLoginDisabled, ProtocolError,
+    TemporarilyUnavailable, TooManyConnections, TooManyLogins,
 };
 use shared::smtp::Stage::{Auth, Sender};
 use tests::mail_server::Script;
@@ -78,7 +78,7 @@ fn refusals() -> Vec<Scenario> {
         // Others
         ("535", AuthenticationRejected),
         ("550 5.7.1 no", AuthenticationRejected),
-        ("538 5.7.11 Encryption required", AuthNeedsEncryption),
+        ("538 5.7.11 Encryption required", EncryptionRequired),
         ("502 5.5.1 what?", NoCommonMechanism),
         ("421 4.7.0 closing", TemporarilyUnavailable),
         ("432 4.7.12 change it", TemporarilyUnavailable),
