@@ -67,13 +67,8 @@ pub(crate) struct Turn {
 /// # Errors
 /// `rate_limited` when the tenant has had its turns of this minute.
 pub(crate) async fn count_verification(state: &State, tenant: &Tenant) -> Result<(), Problem> {
-    let window = Window {
-        key: item::key(&tenant.key(), "limit#verify"),
-        at_most: state.limits.per_tenant,
-        within: MINUTE,
-        what: "too many verifications: they are limited for each tenant",
-    };
-    window.take(state).await.map(|_| ())
+    let what = "too many verifications: they are limited for each tenant";
+    count_tenant(state, tenant, "limit#verify", what).await
 }
 
 /// Counts one suggestion of settings, or refuses it.
@@ -81,11 +76,21 @@ pub(crate) async fn count_verification(state: &State, tenant: &Tenant) -> Result
 /// # Errors
 /// `rate_limited` when the tenant has had its turns of this minute.
 pub(crate) async fn count_suggestion(state: &State, tenant: &Tenant) -> Result<(), Problem> {
+    let what = "too many suggestions: they are limited for each tenant";
+    count_tenant(state, tenant, "limit#suggest", what).await
+}
+
+async fn count_tenant(
+    state: &State,
+    tenant: &Tenant,
+    sort_key: &str,
+    what: &'static str,
+) -> Result<(), Problem> {
     let window = Window {
-        key: item::key(&tenant.key(), "limit#suggest"),
+        key: item::key(&tenant.key(), sort_key),
         at_most: state.limits.per_tenant,
         within: MINUTE,
-        what: "too many suggestions: they are limited for each tenant",
+        what,
     };
     window.take(state).await.map(|_| ())
 }
