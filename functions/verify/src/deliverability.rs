@@ -2,7 +2,6 @@
 //! the mail server may send for it (SPF), and what receivers should do with forgeries (DMARC). Nothing here fails a verification.
 
 mod dmarc;
-mod dns;
 mod mx;
 mod spf;
 mod text;
@@ -18,11 +17,8 @@ use shared::smtp::Dialer;
 use tokio::time::{Instant, timeout_at};
 use utoipa::ToSchema;
 
+use crate::dns::{self, Unasked};
 use crate::language::Language;
-use dns::Unasked;
-
-/// The most addresses of a server that are held against an SPF record.
-const MAX_ADDRESSES: usize = 4;
 
 /// Something that may keep mail from arriving.
 #[derive(Debug, Serialize, ToSchema)]
@@ -98,6 +94,7 @@ struct Sending<'a> {
     /// The sender's domain, in A-labels.
     domain: String,
     host: &'a Host,
+    port: u16,
     provider: Option<&'a Provider>,
 }
 
@@ -114,44 +111,43 @@ pub(crate) async fn warnings(
         sender: &settings.sender_email,
         domain: settings.sender_email.ascii_domain(),
         host: &settings.host,
+        port: settings.port,
         provider,
     };
     // Who has a mailbox at a provider can't change the provider's own DNS, and has no need to.
-    let (mut findings, addresses) = if sending.is_at_its_provider() {
-        (Vec::new(), Vec::new())
+    let (mut findings, address) = if sending.is_at_its_provider() {
+        (Vec::new(), None)
     } else {
-        in_dns(dialer, &sending, settings.port, until).await
+        in_dns(dialer, &sending, until).await
     };
     if let Some(domain) = sending.other_login_domain(settings.username.as_deref()) {
         findings.push(Finding::SenderDomainDiffers(domain));
     }
     let warn = |finding: &Finding| Warning {
         code: finding.code(),
-        detail: text::detail(finding, &sending, &addresses, language),
+        detail: text::detail(finding, &sending, address, language),
     };
     findings.iter().map(warn).collect()
 }
 
-/// What DNS tells, and the server's addresses where they matter.
+/// What DNS tells, and the server's address where it matters.
 async fn in_dns(
     dialer: &Dialer,
     sending: &Sending<'_>,
-    port: u16,
     until: Instant,
-) -> (Vec<Finding>, Vec<IpAddr>) {
-    let resolver = &dialer.resolver;
-    let mut addresses = Vec::new();
+) -> (Vec<Finding>, Option<IpAddr>) {
+    let mut address = None;
     let spf = async {
         // A provider's includes say more than the address at which it takes mail.
         if sending.provider.is_none() {
-            addresses = server_addresses(dialer, sending.host, port).await;
+            address = server_address(dialer, sending).await;
         }
-        spf::check(resolver, sending, &addresses).await
+        spf::check(dialer, sending, address).await
     };
     let (mx, spf, dmarc) = tokio::join!(
-        timeout_at(until, mx::check(resolver, &sending.domain)),
+        timeout_at(until, mx::check(dialer, &sending.domain)),
         timeout_at(until, spf),
-        timeout_at(until, dmarc::check(resolver, &sending.domain)),
+        timeout_at(until, dmarc::check(&dialer.resolver, &sending.domain)),
     );
     let mx = mx.unwrap_or(Err(Unasked)).map(|it| it.map(Finding::Mx));
     let spf = spf.unwrap_or(Err(Unasked)).map(|it| it.map(Finding::Spf));
@@ -167,20 +163,20 @@ async fn in_dns(
     if !unasked.is_empty() {
         findings.push(Finding::DnsNotChecked(unasked));
     }
-    (findings, addresses)
+    (findings, address)
 }
 
-/// The addresses by which the server sends, as far as can be told: those at which it is reached. Only what may be dialled: whether
-/// an SPF record covers an internal address would give the address away.
-async fn server_addresses(dialer: &Dialer, host: &Host, port: u16) -> Vec<IpAddr> {
-    let addresses = match host {
+/// The address by which the server sends, as far as can be told: one at which it is reached. Only what may be dialled: whether an SPF
+/// record covers an internal address would give the address away. Of several the lowest, as name servers shuffle them.
+async fn server_address(dialer: &Dialer, sending: &Sending<'_>) -> Option<IpAddr> {
+    let addresses = match sending.host {
         Host::Ip(ip) => Ok(vec![*ip]),
-        Host::Name(_) => dns::addresses(&dialer.resolver, &host.to_ascii()).await,
+        Host::Name(_) => dns::addresses(dialer, &sending.host.to_ascii(), sending.port).await,
     };
     // That there is none is for the stages to tell.
     let addresses = addresses.unwrap_or_default().into_iter();
-    let permitted = addresses.filter(|ip| dialer.policy.permits(*ip, port));
-    permitted.take(MAX_ADDRESSES).collect()
+    let permitted = addresses.filter(|ip| dialer.policy.permits(*ip, sending.port));
+    permitted.min()
 }
 
 impl Sending<'_> {
@@ -192,7 +188,7 @@ impl Sending<'_> {
     /// The domain of a login that is an address, where it is not the sender's.
     fn other_login_domain(&self, username: Option<&str>) -> Option<String> {
         let gives_out_logins = self.provider.is_some_and(|provider| match provider.login {
-            Login::Address => false,
+            Login::Address | Login::Never => false,
             Login::Word(_) | Login::Credentials => true,
         });
         let login = EmailAddress::parse(username?).ok()?;

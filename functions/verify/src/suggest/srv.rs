@@ -3,48 +3,83 @@
 use std::cmp::Reverse;
 
 use hickory_resolver::proto::rr::rdata::SRV;
-use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use hickory_resolver::proto::rr::{RData, RecordType};
 use shared::dns::Resolver;
 use shared::model::email::EmailAddress;
 use shared::model::encryption::Encryption;
 use shared::model::host::Host;
+use shared::smtp::Dialer;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Source, SuggestedSettings};
+use super::{MAX_SUGGESTIONS, Source, SuggestedSettings};
+use crate::dns;
 
 /// The servers by their records' priority. Of the same priority, those with implicit TLS come first, as RFC 8314 §3.3 wants it, and
-/// then those of more weight: weights share out load, and here a person chooses.
+/// then those of more weight: weights share out load, and here a person chooses. Only servers that could be dialled: the name of one
+/// inside, which only the deployment's own resolver knows, is told to nobody.
 pub(super) async fn look_up(
-    resolver: &Resolver,
+    dialer: &Dialer,
     email: &EmailAddress,
     until: Instant,
 ) -> Vec<SuggestedSettings> {
     let domain = email.ascii_domain();
     let (submissions, submission) = tokio::join!(
-        records(resolver, format!("_submissions._tcp.{domain}."), until),
-        records(resolver, format!("_submission._tcp.{domain}."), until),
+        records(
+            &dialer.resolver,
+            format!("_submissions._tcp.{domain}"),
+            until
+        ),
+        records(
+            &dialer.resolver,
+            format!("_submission._tcp.{domain}"),
+            until
+        ),
     );
     let submissions = submissions
         .into_iter()
         .map(|it| (Encryption::ImplicitTls, it));
     let submission = submission.into_iter().map(|it| (Encryption::Starttls, it));
-    settings(submissions.chain(submission).collect(), email)
+    let mut found = settings(submissions.chain(submission).collect(), email);
+    found.retain(|settings| settings.is_usable(&dialer.policy));
+    found.truncate(MAX_SUGGESTIONS);
+    reachable(dialer, found, until).await
 }
 
 async fn records(resolver: &Resolver, name: String, until: Instant) -> Vec<SRV> {
-    let Ok(name) = Name::from_ascii(name) else {
-        return Vec::new();
-    };
-    let asking = resolver.client().lookup(name, RecordType::SRV);
+    let asking = dns::records(resolver, &name, RecordType::SRV);
     let Ok(Ok(found)) = timeout_at(until, asking).await else {
         return Vec::new();
     };
-    let records = found.answers().iter().map(|record| &record.data);
-    let records = records.filter_map(|data| match data {
-        RData::SRV(record) => Some(record.clone()),
+    let records = found.into_iter().filter_map(|data| match data {
+        RData::SRV(record) => Some(record),
         _ => None,
     });
     records.collect()
+}
+
+/// Those that have an address that may be dialled, in the same order. All are asked for at the same time.
+async fn reachable(
+    dialer: &Dialer,
+    found: Vec<SuggestedSettings>,
+    until: Instant,
+) -> Vec<SuggestedSettings> {
+    let mut asking = JoinSet::new();
+    for (place, settings) in found.into_iter().enumerate() {
+        let dialer = dialer.clone();
+        asking.spawn(async move {
+            let name = settings.host.to_ascii();
+            let addresses = timeout_at(until, dns::addresses(&dialer, &name, settings.port)).await;
+            let is_reachable = matches!(addresses, Ok(Ok(addresses)) if !addresses.is_empty());
+            is_reachable.then_some((place, settings))
+        });
+    }
+    let mut reachable: Vec<_> = asking.join_all().await.into_iter().flatten().collect();
+    reachable.sort_by_key(|(place, _)| *place);
+    reachable
+        .into_iter()
+        .map(|(_, settings)| settings)
+        .collect()
 }
 
 fn settings(mut records: Vec<(Encryption, SRV)>, email: &EmailAddress) -> Vec<SuggestedSettings> {
@@ -68,6 +103,8 @@ fn settings(mut records: Vec<(Encryption, SRV)>, email: &EmailAddress) -> Vec<Su
 
 #[cfg(test)]
 mod tests {
+    use hickory_resolver::proto::rr::Name;
+
     use super::*;
 
     fn told(records: &[(Encryption, u16, u16, u16, &str)]) -> Vec<String> {
