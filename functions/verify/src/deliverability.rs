@@ -53,6 +53,52 @@ pub(crate) enum WarningCode {
     DnsNotChecked,
 }
 
+impl WarningCode {
+    /// Every code, in the order in which a report has them.
+    pub(crate) const ALL: &[Self] = &[
+        Self::NoMx,
+        Self::SpfMissing,
+        Self::SpfInvalid,
+        Self::SpfTooManyLookups,
+        Self::SpfNotCovered,
+        Self::DmarcMissing,
+        Self::DmarcNone,
+        Self::DnsNotChecked,
+        Self::SenderDomainDiffers,
+    ];
+
+    /// What it means, for the documentation: a line without a full stop.
+    pub(crate) const fn meaning(self) -> &'static str {
+        match self {
+            Self::NoMx => {
+                "The sender's domain has no MX record, or one that says that it takes no mail: replies and bounces are lost"
+            }
+            Self::SpfMissing => "It has no SPF record",
+            Self::SpfInvalid => {
+                "Its SPF record, or one that it leads to, can't be used: a term is wrong, there are several records, one is \
+                 missing or leads back to itself, or more than two names have no address before the server is found"
+            }
+            Self::SpfTooManyLookups => {
+                "Its SPF record takes more than ten look-ups, or names a domain with more than ten MX records"
+            }
+            Self::SpfNotCovered => {
+                "Its SPF record does not let the mail server send: it lacks the provider's include, or the address at which the \
+                 server is reached. Of a provider with a return path of its own, DKIM counts more, and `detail` says so"
+            }
+            Self::DmarcMissing => "It has no DMARC record that can be used",
+            Self::DmarcNone => {
+                "Its DMARC record asks receivers to do nothing (`p=none`, for a subdomain `sp=none`)"
+            }
+            Self::DnsNotChecked => {
+                "DNS did not answer in time, or with an error: `detail` says what was not checked"
+            }
+            Self::SenderDomainDiffers => {
+                "The login is an address of another domain than the sender's"
+            }
+        }
+    }
+}
+
 /// What is found; each has a code and a text.
 #[derive(Debug, PartialEq, Eq)]
 enum Finding {

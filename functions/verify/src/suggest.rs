@@ -107,7 +107,7 @@ pub(crate) struct SuggestedSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = SuggestionSource)]
-enum Source {
+pub(crate) enum Source {
     /// Our own knowledge of the provider whose domain it is.
     Provider,
     /// The domain's SRV records (RFC 6186, RFC 8314).
@@ -116,6 +116,28 @@ enum Source {
     Autoconfig,
     /// Our own knowledge of the provider that the domain's mail goes to.
     Mx,
+}
+
+impl Source {
+    /// Every source, the best first.
+    pub(crate) const ALL: &[Self] = &[Self::Provider, Self::Srv, Self::Autoconfig, Self::Mx];
+
+    /// What it means, for the documentation: a line without a full stop.
+    pub(crate) const fn meaning(self) -> &'static str {
+        match self {
+            Self::Provider => {
+                "Our own table of providers, by the address's domain. Then nobody is asked"
+            }
+            Self::Srv => {
+                "The domain's SRV records `_submissions._tcp` and `_submission._tcp` (RFC 6186, RFC 8314), where their servers have \
+                 addresses that may be dialled"
+            }
+            Self::Autoconfig => {
+                "Mozilla's autoconfiguration, by HTTPS from `autoconfig.` and from the well-known path of the domain"
+            }
+            Self::Mx => "Our own table of providers, by the server that takes the domain's mail",
+        }
+    }
 }
 
 impl SuggestedSettings {

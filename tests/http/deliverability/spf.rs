@@ -215,6 +215,19 @@ async fn a_server_that_can_not_be_dialled_is_not_judged_by_its_address() {
 }
 
 #[tokio::test]
+async fn what_the_server_can_not_be_judged_by_is_not_warned_of() {
+    let records = [
+        // Whatever lists answer with, most of it may not be dialled and counts for nothing here.
+        "v=spf1 exists:%{i}.list.test -all",
+        "v=spf1 exists:%{h}.list.test -all",
+        "v=spf1 ptr -all",
+        "v=spf1 a:%{p}.list.test -all",
+        "v=spf1 redirect=%{h}.list.test",
+    ];
+    assert_each(Zone::new(), &records, &[]).await;
+}
+
+#[tokio::test]
 async fn a_record_of_many_thousand_bytes_is_read_to_its_end() {
     let networks = "ip4:192.0.2.1 ".repeat(4000);
     let zone = with_spf(

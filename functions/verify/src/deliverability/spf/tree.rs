@@ -1,7 +1,7 @@
 //! The SPF record of a domain with all that it includes.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use mail_auth::Txt;
@@ -45,7 +45,8 @@ pub(super) struct Tree<'a> {
     records: HashMap<Box<str>, Record>,
     /// What the records' other terms say, where the server's address is known.
     pub(super) hosts: Option<Hosts<'a>>,
-    /// Whether some of it is another for each server that sends, or is more than is asked for, and was not read.
+    /// Whether some of it can't be judged: it is another for each server that sends, or an `exists` that found nothing that may be
+    /// known, or more than is asked for.
     pub(super) is_incomplete: bool,
     /// Whether more look-ups found nothing than receivers put up with. The terms after those were not read.
     pub(super) has_too_many_void: bool,
@@ -122,7 +123,7 @@ pub(super) async fn walk<'a>(
         let is_known = variables(&lookup.target).all(|variable| is_known(variable, address));
         if !is_known || matches!(lookup.kind, Kind::Pointer) {
             tree.is_incomplete = true;
-            tree.settle(&visit.name, lookup.place, None);
+            tree.settle(&visit.name, lookup.place, unknown());
             continue;
         }
         known.set_domain(shown(&visit.name).as_bytes().to_vec());
@@ -243,47 +244,47 @@ impl Tree<'_> {
             Kind::Host => hosts.read(name).await,
             Kind::Exchanges => hosts.read_exchanges(name).await,
             Kind::Exists => match hosts.exists(name).await {
-                Ok(exists) => {
-                    self.settle(at, lookup.place, Some(exists));
+                Ok(true) => {
+                    self.settle(at, lookup.place, Mechanism::All);
                     return Ok(());
+                }
+                Ok(false) => {
+                    self.is_incomplete = true;
+                    Ok(())
                 }
                 Err(no) => Err(no),
             },
             Kind::Record | Kind::Pointer => return Ok(()),
         };
         match outcome {
-            Ok(()) => return Ok(()),
+            Ok(()) if !matches!(lookup.kind, Kind::Exists) => return Ok(()),
+            Ok(()) => {}
             Err(NoAnswer::TooManyExchanges) => return Err(Flaw::TooManyLookups.into()),
             Err(NoAnswer::Unasked(Unasked)) => {}
             Err(NoAnswer::Exhausted) => self.is_incomplete = true,
             Err(NoAnswer::TooManyVoid) => self.has_too_many_void = true,
         }
-        self.settle(at, lookup.place, None);
+        self.settle(at, lookup.place, unknown());
         Ok(())
     }
 
-    /// Puts what is known of a term in its place: that it matches or doesn't, or that it can't be judged.
-    fn settle(&mut self, at: &str, place: Option<usize>, matches: Option<bool>) {
-        let Some(record) = self.records.get_mut(at) else {
+    /// Puts what is known of a term, or of the `redirect`, in its place.
+    fn settle(&mut self, at: &str, place: Option<usize>, mechanism: Mechanism) {
+        let Some(Record { settled, .. }) = self.records.get_mut(at) else {
             return;
         };
-        // The evaluator knows nothing of this name and can ask nobody, so it ends there with an error.
-        let unknown = || Macro::Literal(b"unknown.".as_slice().into());
-        let Some(place) = place else {
-            record.settled.redirect = Some(unknown());
-            return;
-        };
-        record.settled.directives[place].mechanism = match matches {
-            Some(true) => Mechanism::All,
-            // No server has this address.
-            Some(false) => Mechanism::Ip4 {
-                addr: Ipv4Addr::UNSPECIFIED,
-                mask: u32::MAX,
-            },
-            None => Mechanism::Include {
-                macro_string: unknown(),
-            },
-        };
+        match (place, mechanism) {
+            (Some(place), mechanism) => settled.directives[place].mechanism = mechanism,
+            (None, Mechanism::Include { macro_string }) => settled.redirect = Some(macro_string),
+            (None, _) => {}
+        }
+    }
+}
+
+/// What can't be judged: the evaluator knows nothing of this name and can ask nobody, so it ends there with an error.
+fn unknown() -> Mechanism {
+    Mechanism::Include {
+        macro_string: Macro::Literal(b"unknown.".as_slice().into()),
     }
 }
 
