@@ -258,9 +258,8 @@ impl Tree<'_> {
         };
         match outcome {
             Ok(()) if !matches!(lookup.kind, Kind::Exists) => return Ok(()),
-            Ok(()) => {}
+            Ok(()) | Err(NoAnswer::Unasked(Unasked)) => {}
             Err(NoAnswer::TooManyExchanges) => return Err(Flaw::TooManyLookups.into()),
-            Err(NoAnswer::Unasked(Unasked)) => {}
             Err(NoAnswer::Exhausted) => self.is_incomplete = true,
             Err(NoAnswer::TooManyVoid) => self.has_too_many_void = true,
         }
