@@ -1,5 +1,6 @@
 //! Warnings of what in the sender domain's DNS keeps mail from arriving.
 
+mod inside;
 mod spf;
 
 use std::sync::Arc;
@@ -134,7 +135,7 @@ async fn replies_need_a_server_and_neither_an_address_nor_a_null_mx_is_one() {
             .txt(&format!("_dmarc.{domain}"), "v=DMARC1; p=reject")
     };
     let zone = covered(Zone::new(), "nowhere.test");
-    let zone = covered(zone, "address.test").a("address.test", ["192.0.2.1"]);
+    let zone = covered(zone, "address.test").a("address.test", ["1.1.1.1"]);
     let zone = covered(zone, "null.test").mx("null.test", 0, ".");
     let office = Office::with(zone).await;
     for (domain, text) in [

@@ -22,6 +22,8 @@ const SUGGEST: &str = "/v1/connections/suggest";
 const EMAIL: &str = "info@example.test";
 const SUBMISSIONS: &str = "_submissions._tcp.example.test";
 const SUBMISSION: &str = "_submission._tcp.example.test";
+/// An address that may be dialled, and is not.
+const PUBLIC: &str = "1.1.1.1";
 const SUBDOMAIN: &str = "autoconfig.example.test";
 const SUBDOMAIN_FILE: &str = "autoconfig.example.test/mail/config-v1.1.xml";
 /// Longer than anything takes that is not meant to be late.
@@ -110,7 +112,11 @@ async fn both_kinds_of_srv_records_are_suggested_by_priority() {
         .srv(SUBMISSIONS, 10, 5, 465, "light.example.test")
         .srv(SUBMISSIONS, 10, 50, 465, "heavy.example.test")
         .srv(SUBMISSIONS, 0, 0, 443, "web.example.test")
-        .srv(SUBMISSIONS, 0, 0, 465, "no_host.example.test");
+        .srv(SUBMISSIONS, 0, 0, 465, "no_host.example.test")
+        .a("mail.example.test", [PUBLIC])
+        .a("late.example.test", [PUBLIC])
+        .aaaa("light.example.test", ["2606:4700::1111"])
+        .cname("heavy.example.test", "mail.example.test");
     assert_eq!(
         suggested(zone, &no_web().await).await,
         [
@@ -120,6 +126,39 @@ async fn both_kinds_of_srv_records_are_suggested_by_priority() {
             "late.example.test 465 implicit_tls info@example.test srv null",
         ]
     );
+}
+
+#[tokio::test]
+async fn a_server_inside_is_not_named_and_looks_like_one_that_does_not_exist() {
+    let web = no_web().await;
+    for zone in [
+        Zone::new(),
+        Zone::new().a("db.corp.test", ["10.0.0.7"]),
+        Zone::new().aaaa("db.corp.test", ["fd00::7"]),
+        Zone::new().servfail("db.corp.test"),
+    ] {
+        let zone = zone
+            .srv(SUBMISSIONS, 0, 0, 465, "db.corp.test")
+            .srv(SUBMISSION, 0, 0, 587, "db.corp.test")
+            .srv(SUBMISSION, 9, 0, 587, "mail.example.test")
+            .a("mail.example.test", [PUBLIC]);
+        assert_eq!(
+            suggested(zone, &web).await,
+            ["mail.example.test 587 starttls info@example.test srv null"]
+        );
+    }
+}
+
+#[tokio::test]
+async fn of_a_provider_that_takes_no_passwords_nothing_is_suggested_and_nobody_is_asked() {
+    let names = NameServer::start(Zone::new()).await;
+    let web = no_web().await;
+    let tenant = tenant(asking(&names, web.port()), web.port(), PATIENCE).await;
+    for email in ["someone@outlook.com", "someone@hotmail.it"] {
+        let answer = tenant.post(SUGGEST, &json!({"email": email})).await;
+        assert!(told(&answer).is_empty(), "{}", answer.text);
+    }
+    assert_eq!(names.questions(), []);
 }
 
 #[tokio::test]
@@ -163,7 +202,10 @@ async fn whoever_is_silent_keeps_nobody_else_from_answering() {
         .a(SUBDOMAIN, ["127.0.0.1"])
         .silent(SUBMISSIONS)
         .silent("example.test")
-        .srv(SUBMISSION, 0, 0, 587, "mail.example.test");
+        .srv(SUBMISSION, 0, 0, 587, "mail.example.test")
+        .a("mail.example.test", [PUBLIC])
+        .srv(SUBMISSION, 0, 0, 587, "silent.example.test")
+        .silent("silent.example.test");
     let names = NameServer::start(zone).await;
     let dialer = Dialer {
         resolver: Resolver::asking(names.address(), PATIENCE),
@@ -207,6 +249,7 @@ async fn the_better_source_comes_first_and_settings_come_once() {
     let zone = Zone::new()
         .a(SUBDOMAIN, ["127.0.0.1"])
         .srv(SUBMISSION, 0, 0, 587, "mail.example.test")
+        .a("mail.example.test", [PUBLIC])
         .mx("example.test", 10, "aspmx.l.google.com");
     assert_eq!(
         suggested(zone, &web).await,
@@ -221,13 +264,15 @@ async fn the_better_source_comes_first_and_settings_come_once() {
 
 #[tokio::test]
 async fn an_internationalised_domain_is_looked_up_by_its_a_labels() {
-    let zone = Zone::new().srv(
-        "_submissions._tcp.xn--bcher-kva.test",
-        0,
-        0,
-        465,
-        "mail.xn--bcher-kva.test",
-    );
+    let zone = Zone::new()
+        .srv(
+            "_submissions._tcp.xn--bcher-kva.test",
+            0,
+            0,
+            465,
+            "mail.xn--bcher-kva.test",
+        )
+        .a("mail.xn--bcher-kva.test", [PUBLIC]);
     let names = NameServer::start(zone).await;
     let web = no_web().await;
     let tenant = tenant(asking(&names, web.port()), web.port(), PATIENCE).await;

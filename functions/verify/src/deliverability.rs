@@ -2,7 +2,6 @@
 //! the mail server may send for it (SPF), and what receivers should do with forgeries (DMARC). Nothing here fails a verification.
 
 mod dmarc;
-mod dns;
 mod mx;
 mod spf;
 mod text;
@@ -18,11 +17,8 @@ use shared::smtp::Dialer;
 use tokio::time::{Instant, timeout_at};
 use utoipa::ToSchema;
 
+use crate::dns::{self, Unasked};
 use crate::language::Language;
-use dns::Unasked;
-
-/// The most addresses of a server that are held against an SPF record.
-const MAX_ADDRESSES: usize = 4;
 
 /// Something that may keep mail from arriving.
 #[derive(Debug, Serialize, ToSchema)]
@@ -55,6 +51,52 @@ pub(crate) enum WarningCode {
     SenderDomainDiffers,
     /// DNS did not answer.
     DnsNotChecked,
+}
+
+impl WarningCode {
+    /// Every code, in the order in which a report has them.
+    pub(crate) const ALL: &[Self] = &[
+        Self::NoMx,
+        Self::SpfMissing,
+        Self::SpfInvalid,
+        Self::SpfTooManyLookups,
+        Self::SpfNotCovered,
+        Self::DmarcMissing,
+        Self::DmarcNone,
+        Self::DnsNotChecked,
+        Self::SenderDomainDiffers,
+    ];
+
+    /// What it means, for the documentation: a line without a full stop.
+    pub(crate) const fn meaning(self) -> &'static str {
+        match self {
+            Self::NoMx => {
+                "The sender's domain has no MX record, or one that says that it takes no mail: replies and bounces are lost"
+            }
+            Self::SpfMissing => "It has no SPF record",
+            Self::SpfInvalid => {
+                "Its SPF record, or one that it leads to, can't be used: a term is wrong, there are several records, one is \
+                 missing or leads back to itself, or more than two names have no address before the server is found"
+            }
+            Self::SpfTooManyLookups => {
+                "Its SPF record takes more than ten look-ups, or names a domain with more than ten MX records"
+            }
+            Self::SpfNotCovered => {
+                "Its SPF record does not let the mail server send: it lacks the provider's include, or the address at which the \
+                 server is reached. Of a provider with a return path of its own, DKIM counts more, and `detail` says so"
+            }
+            Self::DmarcMissing => "It has no DMARC record that can be used",
+            Self::DmarcNone => {
+                "Its DMARC record asks receivers to do nothing (`p=none`, for a subdomain `sp=none`)"
+            }
+            Self::DnsNotChecked => {
+                "DNS did not answer in time, or with an error: `detail` says what was not checked"
+            }
+            Self::SenderDomainDiffers => {
+                "The login is an address of another domain than the sender's"
+            }
+        }
+    }
 }
 
 /// What is found; each has a code and a text.
@@ -98,6 +140,7 @@ struct Sending<'a> {
     /// The sender's domain, in A-labels.
     domain: String,
     host: &'a Host,
+    port: u16,
     provider: Option<&'a Provider>,
 }
 
@@ -114,44 +157,43 @@ pub(crate) async fn warnings(
         sender: &settings.sender_email,
         domain: settings.sender_email.ascii_domain(),
         host: &settings.host,
+        port: settings.port,
         provider,
     };
     // Who has a mailbox at a provider can't change the provider's own DNS, and has no need to.
-    let (mut findings, addresses) = if sending.is_at_its_provider() {
-        (Vec::new(), Vec::new())
+    let (mut findings, address) = if sending.is_at_its_provider() {
+        (Vec::new(), None)
     } else {
-        in_dns(dialer, &sending, settings.port, until).await
+        in_dns(dialer, &sending, until).await
     };
     if let Some(domain) = sending.other_login_domain(settings.username.as_deref()) {
         findings.push(Finding::SenderDomainDiffers(domain));
     }
     let warn = |finding: &Finding| Warning {
         code: finding.code(),
-        detail: text::detail(finding, &sending, &addresses, language),
+        detail: text::detail(finding, &sending, address, language),
     };
     findings.iter().map(warn).collect()
 }
 
-/// What DNS tells, and the server's addresses where they matter.
+/// What DNS tells, and the server's address where it matters.
 async fn in_dns(
     dialer: &Dialer,
     sending: &Sending<'_>,
-    port: u16,
     until: Instant,
-) -> (Vec<Finding>, Vec<IpAddr>) {
-    let resolver = &dialer.resolver;
-    let mut addresses = Vec::new();
+) -> (Vec<Finding>, Option<IpAddr>) {
+    let mut address = None;
     let spf = async {
         // A provider's includes say more than the address at which it takes mail.
         if sending.provider.is_none() {
-            addresses = server_addresses(dialer, sending.host, port).await;
+            address = server_address(dialer, sending).await;
         }
-        spf::check(resolver, sending, &addresses).await
+        spf::check(dialer, sending, address).await
     };
     let (mx, spf, dmarc) = tokio::join!(
-        timeout_at(until, mx::check(resolver, &sending.domain)),
+        timeout_at(until, mx::check(dialer, &sending.domain)),
         timeout_at(until, spf),
-        timeout_at(until, dmarc::check(resolver, &sending.domain)),
+        timeout_at(until, dmarc::check(&dialer.resolver, &sending.domain)),
     );
     let mx = mx.unwrap_or(Err(Unasked)).map(|it| it.map(Finding::Mx));
     let spf = spf.unwrap_or(Err(Unasked)).map(|it| it.map(Finding::Spf));
@@ -167,20 +209,20 @@ async fn in_dns(
     if !unasked.is_empty() {
         findings.push(Finding::DnsNotChecked(unasked));
     }
-    (findings, addresses)
+    (findings, address)
 }
 
-/// The addresses by which the server sends, as far as can be told: those at which it is reached. Only what may be dialled: whether
-/// an SPF record covers an internal address would give the address away.
-async fn server_addresses(dialer: &Dialer, host: &Host, port: u16) -> Vec<IpAddr> {
-    let addresses = match host {
+/// The address by which the server sends, as far as can be told: one at which it is reached. Only what may be dialled: whether an SPF
+/// record covers an internal address would give the address away. Of several the lowest, as name servers shuffle them.
+async fn server_address(dialer: &Dialer, sending: &Sending<'_>) -> Option<IpAddr> {
+    let addresses = match sending.host {
         Host::Ip(ip) => Ok(vec![*ip]),
-        Host::Name(_) => dns::addresses(&dialer.resolver, &host.to_ascii()).await,
+        Host::Name(_) => dns::addresses(dialer, &sending.host.to_ascii(), sending.port).await,
     };
     // That there is none is for the stages to tell.
     let addresses = addresses.unwrap_or_default().into_iter();
-    let permitted = addresses.filter(|ip| dialer.policy.permits(*ip, port));
-    permitted.take(MAX_ADDRESSES).collect()
+    let permitted = addresses.filter(|ip| dialer.policy.permits(*ip, sending.port));
+    permitted.min()
 }
 
 impl Sending<'_> {
@@ -192,7 +234,7 @@ impl Sending<'_> {
     /// The domain of a login that is an address, where it is not the sender's.
     fn other_login_domain(&self, username: Option<&str>) -> Option<String> {
         let gives_out_logins = self.provider.is_some_and(|provider| match provider.login {
-            Login::Address => false,
+            Login::Address | Login::Never => false,
             Login::Word(_) | Login::Credentials => true,
         });
         let login = EmailAddress::parse(username?).ok()?;

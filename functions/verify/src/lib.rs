@@ -5,6 +5,7 @@
 
 mod config;
 mod deliverability;
+mod dns;
 mod draft;
 mod findings;
 mod language;

@@ -107,7 +107,7 @@ pub(crate) struct SuggestedSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = SuggestionSource)]
-enum Source {
+pub(crate) enum Source {
     /// Our own knowledge of the provider whose domain it is.
     Provider,
     /// The domain's SRV records (RFC 6186, RFC 8314).
@@ -116,6 +116,28 @@ enum Source {
     Autoconfig,
     /// Our own knowledge of the provider that the domain's mail goes to.
     Mx,
+}
+
+impl Source {
+    /// Every source, the best first.
+    pub(crate) const ALL: &[Self] = &[Self::Provider, Self::Srv, Self::Autoconfig, Self::Mx];
+
+    /// What it means, for the documentation: a line without a full stop.
+    pub(crate) const fn meaning(self) -> &'static str {
+        match self {
+            Self::Provider => {
+                "Our own table of providers, by the address's domain. Then nobody is asked"
+            }
+            Self::Srv => {
+                "The domain's SRV records `_submissions._tcp` and `_submission._tcp` (RFC 6186, RFC 8314), where their servers have \
+                 addresses that may be dialled"
+            }
+            Self::Autoconfig => {
+                "Mozilla's autoconfiguration, by HTTPS from `autoconfig.` and from the well-known path of the domain"
+            }
+            Self::Mx => "Our own table of providers, by the server that takes the domain's mail",
+        }
+    }
 }
 
 impl SuggestedSettings {
@@ -163,7 +185,9 @@ impl SuggestedSettings {
             Host::Name(_) => policy.permits_port(self.port),
             Host::Ip(ip) => policy.permits(ip, self.port),
         };
-        reachable && self.encryption != Encryption::None
+        let takes_passwords =
+            Provider::of_host(&self.host).is_none_or(|it| it.login != Login::Never);
+        reachable && takes_passwords && self.encryption != Encryption::None
     }
 
     fn names_the_same_as(&self, other: &Self) -> bool {
@@ -175,7 +199,7 @@ fn username(login: Login, email: &EmailAddress) -> Option<String> {
     match login {
         Login::Address => Some(email.as_str().to_owned()),
         Login::Word(word) => Some(word.to_owned()),
-        Login::Credentials => None,
+        Login::Credentials | Login::Never => None,
     }
 }
 
@@ -208,14 +232,13 @@ async fn suggestions(state: &State, email: &EmailAddress) -> Vec<SuggestedSettin
     let (dialer, look_ups) = (&state.dialer, state.look_ups);
     let domain = email.ascii_domain();
     let provider = Provider::of_domain(&domain);
-    let known = provider.map(|it| SuggestedSettings::of_provider(it, Source::Provider, email));
-    let known = best(known.into_iter().flatten(), &dialer.policy);
-    if !known.is_empty() {
-        return known;
+    if let Some(provider) = provider {
+        let known = SuggestedSettings::of_provider(provider, Source::Provider, email);
+        return best(known, &dialer.policy);
     }
     let until = Instant::now() + look_ups.within;
     let (srv, autoconfig, mx) = tokio::join!(
-        srv::look_up(&dialer.resolver, email, until),
+        srv::look_up(dialer, email, until),
         autoconfig::look_up(dialer, look_ups.https_port, email, until),
         mx::look_up(&dialer.resolver, email, until),
     );

@@ -17,7 +17,8 @@ pub struct Provider {
     pub id: ProviderId,
     /// What it calls itself.
     pub name: &'static str,
-    /// Its server for sending, the best way first; none where the server's name differs from account to account.
+    /// Its server for sending, the best way first; none where the server's name differs from account to account, or where it lets
+    /// nobody in that has a password ([`Login::Never`]).
     pub servers: &'static [Server],
     /// The names of its servers for sending.
     pub hosts: &'static [&'static str],
@@ -25,8 +26,12 @@ pub struct Provider {
     pub domains: &'static [&'static str],
     /// The names of the servers that take mail for its users and customers.
     pub exchanges: &'static [&'static str],
-    /// The domains that SPF records include for it, or redirect to.
+    /// The domains that SPF records include for it, or redirect to; the first is the one to recommend. None where it has no customers
+    /// with domains of their own.
     pub spf: &'static [&'static str],
+    /// Whether it sends with a return path (MAIL FROM) in a domain of its own unless a customer sets up another. Receivers then ask for
+    /// the SPF record of that domain, and it is by DKIM that they know the sender's.
+    pub own_return_path: bool,
     /// What its server wants as the login.
     pub login: Login,
     /// How much may be sent through one account.
@@ -92,6 +97,8 @@ pub enum Login {
     Word(&'static str),
     /// Something that the provider gives out for SMTP, other than the address.
     Credentials,
+    /// No password opens it, so that there is nothing to suggest.
+    Never,
 }
 
 impl Provider {

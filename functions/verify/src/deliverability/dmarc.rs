@@ -1,11 +1,11 @@
 //! What the domain asks receivers to do with mail that is not proven to be its own (RFC 7489).
 
-use mail_auth::Error;
 use mail_auth::common::parse::TxtRecordParser as _;
 use mail_auth::dmarc::{Dmarc, Policy};
+use mail_auth::{DnsError, Error};
 use shared::dns::Resolver;
 
-use super::dns::{Unasked, texts};
+use crate::dns::{Unasked, texts};
 
 /// The most names that are asked. A record is at the domain or at its organization, which is seldom far.
 const MAX_NAMES: usize = 5;
@@ -44,7 +44,8 @@ pub(super) async fn check(resolver: &Resolver, domain: &str) -> Result<Option<Fl
         let at = format!("_dmarc.{owner}");
         let texts = texts(resolver, &at).await?;
         let records = texts.iter().map(|text| Dmarc::parse(text));
-        let mut records = records.filter(|it| it.as_ref().err() != Some(&Error::InvalidRecordType));
+        let mut records =
+            records.filter(|it| !matches!(it, Err(Error::Dns(DnsError::InvalidRecordType))));
         let Some(record) = records.next() else {
             continue;
         };

@@ -1,14 +1,13 @@
 //! Whether mail to the sender has somewhere to go.
 
-use hickory_resolver::proto::rr::{RData, RecordType};
-use shared::dns::Resolver;
+use shared::smtp::Dialer;
 
-use super::dns::{Unasked, addresses, records};
+use crate::dns::{Unasked, addresses, exchanges};
 
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flaw {
-    /// Neither an MX record nor an address.
+    /// Neither an MX record nor an address that mail could go to.
     Nowhere,
     /// No MX record, so that mail goes to the domain's own address (RFC 5321 §5.1), which is seldom meant.
     ByAddress,
@@ -16,24 +15,22 @@ pub(super) enum Flaw {
     Refused,
 }
 
+/// Where servers take mail from each other.
+const PORT: u16 = 25;
+
 /// Asks for the servers that take mail for `domain` (A-labels).
 ///
 /// # Errors
 /// When they can't be found out.
-pub(super) async fn check(resolver: &Resolver, domain: &str) -> Result<Option<Flaw>, Unasked> {
-    let found = records(resolver, domain, RecordType::MX).await?;
-    let exchanges = found.iter().filter_map(|record| match record {
-        RData::MX(mx) => Some(&mx.exchange),
-        _ => None,
-    });
-    let (null, servers): (Vec<_>, Vec<_>) = exchanges.partition(|exchange| exchange.is_root());
-    if !servers.is_empty() {
+pub(super) async fn check(dialer: &Dialer, domain: &str) -> Result<Option<Flaw>, Unasked> {
+    let found = exchanges(&dialer.resolver, domain).await?;
+    if found.iter().any(|record| !record.exchange.is_root()) {
         return Ok(None);
     }
-    if !null.is_empty() {
+    if !found.is_empty() {
         return Ok(Some(Flaw::Refused));
     }
-    let fallback = addresses(resolver, domain).await?;
+    let fallback = addresses(dialer, domain, PORT).await?;
     Ok(Some(if fallback.is_empty() {
         Flaw::Nowhere
     } else {

@@ -1,19 +1,24 @@
 //! Whether the mail server may send for the sender's domain (SPF, RFC 7208).
 //!
-//! First a walk through the record and all that it includes tells what is wrong with them, and which providers are included. Where
-//! that does not settle it, mail-auth evaluates what the walk has read for the server's addresses.
+//! First a walk through the record and all that it names tells what is wrong with them, and which providers are included. Where that
+//! does not settle it, mail-auth evaluates what the walk has read for the server's address. It asks nobody itself: what it got from
+//! DNS would not be bounded, nor kept apart from what is internal.
 
+mod answers;
+mod hosts;
 mod record;
 mod tree;
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use mail_auth::spf::verify::SpfParameters;
 use mail_auth::{MessageAuthenticator, Parameters, SpfResult};
 use shared::dns::Resolver;
+use shared::smtp::Dialer;
 
 use super::Sending;
-use super::dns::Unasked;
+use crate::dns::Unasked;
 use tree::{Stop, Tree};
 
 /// What is wrong.
@@ -45,19 +50,21 @@ pub(super) enum Invalid {
     Absent,
     /// It leads to itself.
     Loop,
+    /// Of the names that it looks up, more do not exist than receivers put up with (§4.6.4).
+    Void,
 }
 
-/// Asks for the record of the sender's domain and judges it. With addresses, the server is covered when one of them passes; without,
-/// when its provider is included.
+/// Asks for the record of the sender's domain and judges it. With an address, the server is covered when that passes; without, when
+/// its provider is included.
 ///
 /// # Errors
 /// When it can't be found out.
 pub(super) async fn check(
-    resolver: &Resolver,
+    dialer: &Dialer,
     sending: &Sending<'_>,
-    addresses: &[IpAddr],
+    address: Option<IpAddr>,
 ) -> Result<Option<Flaw>, Unasked> {
-    match judge(resolver, sending, addresses).await {
+    match judge(dialer, sending, address).await {
         Ok(()) => Ok(None),
         Err(Stop::Flaw(flaw)) => Ok(Some(flaw)),
         Err(Stop::Unasked(unasked)) => Err(unasked),
@@ -65,44 +72,52 @@ pub(super) async fn check(
 }
 
 async fn judge(
-    resolver: &Resolver,
+    dialer: &Dialer,
     sending: &Sending<'_>,
-    addresses: &[IpAddr],
+    address: Option<IpAddr>,
 ) -> Result<(), Stop> {
-    if addresses.is_empty() {
-        let tree = tree::walk(resolver, sending, None).await?;
+    let tree = tree::walk(dialer, sending, address).await?;
+    let Some(address) = address else {
         return match sending.provider.map(|provider| provider.spf) {
-            // Where a provider's customers include nothing, it sends in its own name; an unknown address can't be covered or not.
+            // Of some providers it is not known what their customers include; an unknown address can't be covered or not.
             None | Some([]) => Ok(()),
-            Some(_) if tree.depends_on_server => Ok(()),
+            Some(_) if tree.is_incomplete => Ok(()),
             Some(domains) if tree.includes(domains) => Ok(()),
             Some(_) => Err(Flaw::NotCovered.into()),
         };
-    }
-    for address in addresses {
-        let tree = tree::walk(resolver, sending, Some(*address)).await?;
-        match evaluate(resolver, sending, *address, &tree).await {
-            SpfResult::Pass => return Ok(()),
-            SpfResult::Fail | SpfResult::SoftFail | SpfResult::Neutral | SpfResult::None => {}
-            SpfResult::TempError if tree.depends_on_server => return Ok(()),
-            SpfResult::TempError => return Err(Unasked.into()),
-            // What is left after the walk: an `mx` of more than ten servers.
-            SpfResult::PermError => return Err(Flaw::TooManyLookups.into()),
+    };
+    match evaluate(sending, address, &tree).await {
+        SpfResult::Pass => Ok(()),
+        SpfResult::Fail | SpfResult::SoftFail | SpfResult::Neutral | SpfResult::None => {
+            Err(Flaw::NotCovered.into())
         }
+        SpfResult::TempError | SpfResult::PermError if tree.is_incomplete => Ok(()),
+        SpfResult::TempError | SpfResult::PermError if tree.has_too_many_void => {
+            Err(Flaw::Invalid {
+                at: sending.domain.clone(),
+                why: Invalid::Void,
+            }
+            .into())
+        }
+        SpfResult::TempError | SpfResult::PermError => Err(Unasked.into()),
     }
-    Err(Flaw::NotCovered.into())
 }
 
-async fn evaluate(
-    resolver: &Resolver,
-    sending: &Sending<'_>,
-    address: IpAddr,
-    tree: &Tree,
-) -> SpfResult {
+async fn evaluate(sending: &Sending<'_>, address: IpAddr, tree: &Tree<'_>) -> SpfResult {
+    let Some(hosts) = &tree.hosts else {
+        return SpfResult::TempError;
+    };
     let (host, sender) = (sending.host.to_ascii(), sending.sender.to_wire());
     let parameters = SpfParameters::verify_mail_from(address, &host, &host, &sender);
-    MessageAuthenticator(resolver.client().clone())
-        .verify_spf(Parameters::new(parameters).with_txt_cache(tree))
+    let records = tree.records();
+    let parameters = Parameters::new(parameters)
+        .with_txt_cache(&records)
+        .with_mx_cache(&hosts.exchanges)
+        .with_ipv4_cache(&hosts.v4)
+        .with_ipv6_cache(&hosts.v6);
+    let nobody = Resolver::fixed(&HashMap::new());
+    MessageAuthenticator(nobody.client().clone())
+        .verify_spf(parameters)
         .await
         .result()
 }

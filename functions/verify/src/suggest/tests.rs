@@ -94,6 +94,7 @@ fn a_providers_servers_come_with_the_login_that_it_wants() {
             domains: &[],
             exchanges: &[],
             spf: &[],
+            own_return_path: false,
             login,
             limits: Limits {
                 per_minute: None,
@@ -121,4 +122,26 @@ fn a_providers_servers_come_with_the_login_that_it_wants() {
             assert_eq!(settings.provider, Some("Provider"));
         }
     }
+}
+
+#[test]
+fn a_server_that_no_password_opens_is_not_suggested_whoever_names_it() {
+    let found = vec![
+        settings(
+            "smtp-mail.outlook.com",
+            587,
+            Encryption::Starttls,
+            Source::Autoconfig,
+        ),
+        settings(
+            "smtp.office365.com",
+            587,
+            Encryption::Starttls,
+            Source::Autoconfig,
+        ),
+    ];
+    assert_eq!(
+        told(found, &DialPolicy::default()),
+        ["smtp.office365.com 587 Autoconfig"]
+    );
 }

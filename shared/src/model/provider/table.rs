@@ -36,11 +36,13 @@ const ZOHO: Provider = Provider {
     domains: &[],
     exchanges: &[],
     spf: &[],
+    own_return_path: false,
     login: Login::Address,
     limits: NO_LIMITS,
 };
 
-/// What the regions of IONOS have in common. The SPF domains are those of Europe and of America, now and when it was 1&1.
+/// What the regions of IONOS have in common. The SPF domains are those of Europe and of America, now and when it was 1&1:
+/// whoever has an account in America is to include those of America.
 const IONOS: Provider = Provider {
     id: ProviderId::Ionos,
     name: "IONOS",
@@ -54,6 +56,7 @@ const IONOS: Provider = Provider {
         "_spf.kundenserver.de",
         "_spf.perfora.net",
     ],
+    own_return_path: false,
     login: Login::Address,
     limits: NO_LIMITS,
 };
@@ -72,6 +75,7 @@ pub const PROVIDERS: &[Provider] = &[
         domains: &[".onmicrosoft.com"],
         exchanges: &[".mail.protection.outlook.com", ".mx.microsoft"],
         spf: &["spf.protection.outlook.com"],
+        own_return_path: false,
         login: Login::Address,
         limits: Limits { per_minute: Some(30), per_day: Some(10_000), concurrency: Some(3) },
     },
@@ -80,7 +84,7 @@ pub const PROVIDERS: &[Provider] = &[
     Provider {
         id: ProviderId::OutlookCom,
         name: "Outlook.com",
-        servers: &[starttls("smtp-mail.outlook.com")],
+        servers: &[], // since September 2024 smtp-mail.outlook.com takes OAuth alone, which a password can't give
         hosts: &["smtp-mail.outlook.com"],
         domains: &[
             "hotmail.com", "live.com", "msn.com", "outlook.com", "windowslive.com", "outlook.at", "outlook.be", "outlook.cl",
@@ -100,7 +104,8 @@ pub const PROVIDERS: &[Provider] = &[
         ],
         exchanges: &[".olc.protection.outlook.com"],
         spf: &[],
-        login: Login::Address,
+        own_return_path: false,
+        login: Login::Never,
         limits: NO_LIMITS,
     },
     // https://support.google.com/a/answer/176600; MX: https://support.google.com/a/answer/174125; SPF:
@@ -116,6 +121,7 @@ pub const PROVIDERS: &[Provider] = &[
             ".gmail-smtp-in.l.google.com",
         ],
         spf: &["_spf.google.com"],
+        own_return_path: false,
         login: Login::Address,
         limits: NO_LIMITS,
     },
@@ -133,6 +139,7 @@ pub const PROVIDERS: &[Provider] = &[
         ],
         exchanges: &[".am0.yahoodns.net"],
         spf: &["_spf.mail.yahoo.com"],
+        own_return_path: false,
         login: Login::Address,
         limits: NO_LIMITS,
     },
@@ -145,6 +152,7 @@ pub const PROVIDERS: &[Provider] = &[
         domains: &["icloud.com", "me.com", "mac.com"],
         exchanges: &[".mail.icloud.com"],
         spf: &["icloud.com"],
+        own_return_path: false,
         login: Login::Address,
         limits: Limits { per_minute: None, per_day: Some(1_000), concurrency: None },
     },
@@ -185,7 +193,7 @@ pub const PROVIDERS: &[Provider] = &[
         hosts: &["smtppro.zoho.in", "smtp.zoho.in"],
         domains: &["zoho.in", "zohomail.in"],
         exchanges: &[".zoho.in"],
-        spf: &["zohomail.in"],
+        spf: &["zohomail.in", "zoho.in"],
         ..ZOHO
     },
     Provider {
@@ -198,6 +206,7 @@ pub const PROVIDERS: &[Provider] = &[
         hosts: &["smtppro.zoho.com.au", "smtp.zoho.com.au"],
         domains: &["zoho.com.au", "zohomail.com.au"],
         exchanges: &[".zoho.com.au"],
+        spf: &["zohomail.com.au", "zoho.com.au"],
         ..ZOHO
     },
     Provider {
@@ -210,6 +219,7 @@ pub const PROVIDERS: &[Provider] = &[
         hosts: &["smtppro.zoho.jp", "smtp.zoho.jp"],
         domains: &["zoho.jp", "zohomail.jp"],
         exchanges: &[".zoho.jp"],
+        spf: &["zohomail.jp", "zoho.jp"],
         ..ZOHO
     },
     Provider {
@@ -222,6 +232,7 @@ pub const PROVIDERS: &[Provider] = &[
         hosts: &["smtppro.zohocloud.ca", "smtp.zohocloud.ca"],
         domains: &["zohocloud.ca", "zohomailcloud.ca"],
         exchanges: &[".zohocloud.ca"],
+        spf: &["zohocloud.ca"],
         ..ZOHO
     },
     // https://guide.hosting.aruba.it/email/configurazione-email-pc-dispositivi-mobili/configurazione-casella-dominio-pc-mac-pop.aspx.
@@ -234,6 +245,7 @@ pub const PROVIDERS: &[Provider] = &[
         domains: &["aruba.it"],
         exchanges: &["mx.aruba.it"],
         spf: &["_spf.aruba.it"],
+        own_return_path: false,
         login: Login::Address,
         limits: NO_LIMITS,
     },
@@ -246,6 +258,7 @@ pub const PROVIDERS: &[Provider] = &[
         domains: &[],
         exchanges: &["mail.register.it"],
         spf: &["spf.webapps.net"],
+        own_return_path: false,
         login: Login::Address,
         limits: NO_LIMITS,
     },
@@ -258,6 +271,7 @@ pub const PROVIDERS: &[Provider] = &[
         domains: &["libero.it", "iol.it", "blu.it", "inwind.it", "giallo.it"],
         exchanges: &["smtp-in.libero.it"],
         spf: &[],
+        own_return_path: false,
         login: Login::Address,
         limits: NO_LIMITS,
     },
@@ -272,6 +286,7 @@ pub const PROVIDERS: &[Provider] = &[
         domains: &[],
         exchanges: &[".mail.ovh.net"],
         spf: &["mx.ovh.com"],
+        own_return_path: false,
         login: Login::Address,
         limits: NO_LIMITS,
     },
@@ -311,6 +326,7 @@ pub const PROVIDERS: &[Provider] = &[
         servers: &[implicit_tls("smtp.ionos.com"), starttls("smtp.ionos.com")],
         hosts: &["smtp.ionos.com", "smtp.1and1.com"],
         exchanges: &[".ionos.com"],
+        spf: &["_spf-us.ionos.com", "_spf-eu.ionos.com", "_spf.perfora.net", "_spf.kundenserver.de"],
         ..IONOS
     },
     // https://docs.aws.amazon.com/ses/latest/dg/smtp-connect.html. Each region has its own server, and its own credentials.
@@ -322,6 +338,7 @@ pub const PROVIDERS: &[Provider] = &[
         domains: &[],
         exchanges: &["inbound-smtp.*.amazonaws.com"],
         spf: &["amazonses.com"],
+        own_return_path: true,
         login: Login::Credentials,
         limits: NO_LIMITS,
     },
@@ -334,10 +351,12 @@ pub const PROVIDERS: &[Provider] = &[
         domains: &[],
         exchanges: &["mx.sendgrid.net"],
         spf: &["sendgrid.net"],
+        own_return_path: true,
         login: Login::Word("apikey"),
         limits: NO_LIMITS,
     },
-    // https://documentation.mailgun.com/docs/mailgun/user-manual/sending-messages/send-smtp. A domain is in one of two regions.
+    // https://documentation.mailgun.com/docs/mailgun/user-manual/sending-messages/send-smtp. A domain is in one of two regions,
+    // and the record of the one includes the other's. Its return path is in the domain that is set up there, mostly the sender's own.
     Provider {
         id: ProviderId::Mailgun,
         name: "Mailgun",
@@ -345,7 +364,8 @@ pub const PROVIDERS: &[Provider] = &[
         hosts: &["smtp.mailgun.org", "smtp.eu.mailgun.org"],
         domains: &[],
         exchanges: &[".mailgun.org"],
-        spf: &["mailgun.org"],
+        spf: &["mailgun.org", "eu.mailgun.org"],
+        own_return_path: false,
         login: Login::Credentials,
         limits: NO_LIMITS,
     },
@@ -358,6 +378,7 @@ pub const PROVIDERS: &[Provider] = &[
         domains: &[],
         exchanges: &[],
         spf: &["spf.brevo.com", "spf.sendinblue.com"],
+        own_return_path: true,
         login: Login::Credentials,
         limits: NO_LIMITS,
     },
@@ -370,6 +391,7 @@ pub const PROVIDERS: &[Provider] = &[
         domains: &[],
         exchanges: &[],
         spf: &["spf.mailjet.com"],
+        own_return_path: true,
         login: Login::Credentials,
         limits: NO_LIMITS,
     },
@@ -382,6 +404,7 @@ pub const PROVIDERS: &[Provider] = &[
         domains: &[],
         exchanges: &["inbound.postmarkapp.com"],
         spf: &["spf.mtasv.net"],
+        own_return_path: true,
         login: Login::Credentials,
         limits: NO_LIMITS,
     },

@@ -175,3 +175,32 @@ fn a_region_with_servers_of_its_own_is_found_by_its_names() {
     assert_eq!(first("mx2.zoho.eu"), Some("smtppro.zoho.eu"));
     assert_eq!(first("mx.zoho.com.au"), Some("smtppro.zoho.com.au"));
 }
+
+#[test]
+fn the_record_that_is_recommended_is_that_of_the_servers_region() {
+    for (host, first) in [
+        ("smtp.ionos.com", "_spf-us.ionos.com"),
+        ("smtp.ionos.it", "_spf-eu.ionos.com"),
+        ("smtppro.zoho.com.au", "zohomail.com.au"),
+        ("smtppro.zoho.jp", "zohomail.jp"),
+        ("smtppro.zohocloud.ca", "zohocloud.ca"),
+        ("smtppro.zoho.in", "zohomail.in"),
+    ] {
+        let host = Host::parse(host).expect("a host");
+        let provider = Provider::of_host(&host).expect("a provider");
+        assert_eq!(provider.spf.first(), Some(&first), "{host}");
+    }
+}
+
+#[test]
+fn a_provider_that_takes_no_password_has_no_server_to_suggest() {
+    for provider in PROVIDERS {
+        let is_closed = provider.login == Login::Never;
+        assert_eq!(is_closed, provider.id == ProviderId::OutlookCom);
+        assert!(
+            !is_closed || provider.servers.is_empty(),
+            "{}",
+            provider.name
+        );
+    }
+}

@@ -1,6 +1,5 @@
 //! Reading one SPF record (RFC 7208 §4.5, §4.6, §5 and appendix A), as strictly as receivers do. mail-auth's own parser is lenient:
-//! it takes `ipv4:` for a modifier that it doesn't know, swallows the term after it, and shifts too far at `/0`. Its types are what
-//! its evaluator takes.
+//! it passes over terms that it doesn't know, like `ipv4:`, and reads `a/33` as `a`. Its types are what its evaluator takes.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
