@@ -156,7 +156,7 @@ pub fn openapi() -> OpenApi {
     whole.merge(verify::operations().into_openapi());
     whole.merge(submit::operations().into_openapi());
     refuse_unknown_fields(&mut whole);
-    verify::describe_failure_codes(&mut whole);
+    verify::describe_codes(&mut whole);
     whole
 }
 

@@ -38,7 +38,7 @@ pub use limits::Limits;
 pub use probe::{USUAL, Way};
 pub use refused_logins::RefusedLogins;
 pub use suggest::LookUps;
-pub use words::{describe_failure_codes, failure_table};
+pub use words::{describe_codes, failure_table};
 
 /// What this function may use.
 #[derive(Debug)]

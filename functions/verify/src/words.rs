@@ -13,7 +13,7 @@ use shared::smtp::FailureCode;
 
 use crate::language::Language;
 
-pub use table::{describe_failure_codes, failure_table};
+pub use table::{describe_codes, failure_table};
 
 /// The most names of a certificate that a hint lists.
 const MAX_NAMES: usize = 5;

@@ -51,7 +51,7 @@ fn name(value: &impl Serialize) -> String {
 }
 
 /// Puts the tables (failures, warnings, sources of suggestions) into the description of the API, where the codes stand.
-pub fn describe_failure_codes(openapi: &mut OpenApi) {
+pub fn describe_codes(openapi: &mut OpenApi) {
     let described = [
         (
             FailureCode::name(),
@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn every_warning_and_every_source_has_its_meaning_in_the_description_of_the_api() {
         let mut openapi = crate::operations().into_openapi();
-        describe_failure_codes(&mut openapi);
+        describe_codes(&mut openapi);
         let json = serde_json::to_value(&openapi).expect("JSON");
         for (schema, table) in [
             ("WarningCode", warning_table()),
