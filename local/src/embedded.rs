@@ -29,7 +29,7 @@ use self::secrets::KeptSecrets;
 pub const REGION: &str = "eu-west-3";
 /// The table of connections, default pointers and secrets to collect: hash `pk`, range `sk`.
 pub const CONNECTIONS_TABLE: &str = "connections";
-/// The table of message records: hash `pk`.
+/// The table of message records: hash `pk`, with the index of a tenant's messages.
 pub const MESSAGES_TABLE: &str = "messages";
 /// The bucket that holds what messages contain.
 pub const CONTENT_BUCKET: &str = "content";
@@ -204,8 +204,8 @@ impl Embedded {
             stop_tables,
             data,
         };
-        embedded.create_table(CONNECTIONS_TABLE, true).await?;
-        embedded.create_table(MESSAGES_TABLE, false).await?;
+        embedded.create_table(CONNECTIONS_TABLE, false).await?;
+        embedded.create_table(MESSAGES_TABLE, true).await?;
         embedded.create_bucket().await?;
         embedded.with_queues().await
     }

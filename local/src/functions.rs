@@ -10,6 +10,7 @@ use shared::aws::messages::MessagesTable;
 use shared::aws::queue::DeliveryQueue;
 use shared::aws::secrets::{SecretReader, SecretWriter};
 use shared::clock::Clock;
+use shared::model::retry::Ambiguous;
 use shared::smtp::Dialer;
 use utoipa::openapi::schema::AdditionalProperties;
 use utoipa::openapi::{OpenApi, RefOr, Schema};
@@ -81,6 +82,7 @@ impl Functions {
                 content,
                 secrets: reader(),
                 dialer: dialer.clone(),
+                ambiguous: Ambiguous::default(),
                 clock: clock.clone(),
             }),
             sweep: Arc::new(sweep::State {

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use crate::dns::{Resolver, ResolverError};
 use crate::model::host::Host;
 use crate::model::network::DialPolicy;
+use crate::model::retry::Ambiguous;
 use crate::smtp::{Deadlines, Dialer, Tls};
 
 /// Why a function can't start.
@@ -77,6 +78,23 @@ pub fn number(name: &'static str, usual: u32) -> Result<u32, ConfigError> {
         name,
         reason: "it must be a whole number from 1 on".to_owned(),
     })
+}
+
+/// `AMBIGUOUS`: what follows an attempt that ended without telling whether the message was taken, `retry` (as when it is not set) or
+/// `hold`.
+///
+/// # Errors
+/// When it is neither.
+pub fn ambiguous() -> Result<Ambiguous, ConfigError> {
+    const NAME: &str = "AMBIGUOUS";
+    match optional(NAME).as_deref() {
+        None | Some("retry") => Ok(Ambiguous::Retry),
+        Some("hold") => Ok(Ambiguous::Hold),
+        Some(_) => Err(ConfigError::Malformed {
+            name: NAME,
+            reason: "it must be retry or hold".to_owned(),
+        }),
+    }
 }
 
 /// Which servers may be dialled: the mail ports and those in `EXTRA_PORTS`, on public addresses but for `DENIED_NETWORKS`.

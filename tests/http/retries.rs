@@ -151,3 +151,52 @@ async fn a_message_without_a_sender_is_parked_until_a_connection_is_active() {
     );
     assert_eq!(received(&server).await.len(), 1);
 }
+
+#[tokio::test]
+async fn the_time_without_a_sender_is_not_taken_from_the_three_days() {
+    let world = World::start().await;
+    let tenant = world.tenant("acme");
+    let server = MailServer::start(Script::new().on(".", "451 4.3.0 later")).await;
+    let connection = tenant.connection(reaching(&server, json!({}))).await;
+    let path = submitted(&tenant, json!({})).await;
+    let active = |active: bool| json!({"active": active});
+    assert_eq!(tenant.patch(&connection, &active(false)).await.status, 200);
+    assert_eq!(world.deliver().await, 0);
+    let later = |wait: Duration| {
+        let (world, tenant, path) = (&world, &tenant, &path);
+        async move {
+            world.clock.advance(wait);
+            world.sweep().await;
+            assert_eq!(world.deliver().await, 0);
+            tenant.get(path).await.body
+        }
+    };
+    let parked = later(Duration::from_hours(4 * 24)).await;
+    assert!(parked["parked"].is_string(), "{parked}");
+    assert_eq!(tenant.patch(&connection, &active(true)).await.status, 200);
+    let tried = later(Duration::from_mins(6)).await;
+    assert_eq!(
+        (&tried["status"], &tried["parked"]),
+        (&json!("retrying"), &Value::Null)
+    );
+    let given_up = later(Duration::from_hours(3 * 24)).await;
+    assert_eq!(given_up["status"], "failed", "{given_up}");
+}
+
+#[tokio::test]
+async fn a_message_is_given_up_after_fourteen_days_without_a_sender() {
+    let world = World::start().await;
+    let tenant = world.tenant("acme");
+    let server = MailServer::start(Script::new()).await;
+    let connection = tenant.connection(reaching(&server, json!({}))).await;
+    let path = submitted(&tenant, json!({})).await;
+    let inactive = json!({"active": false});
+    assert_eq!(tenant.patch(&connection, &inactive).await.status, 200);
+    assert_eq!(world.deliver().await, 0);
+    for (days, status) in [(13, "retrying"), (1, "failed")] {
+        world.clock.advance(Duration::from_hours(days * 24));
+        world.sweep().await;
+        assert_eq!(world.deliver().await, 0);
+        assert_eq!(tenant.get(&path).await.body["status"], status);
+    }
+}

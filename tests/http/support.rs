@@ -1,6 +1,9 @@
 //! What the tests of the API share.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use shared::aws::queue::Delivery;
 use tests::mail_server::{MailServer, SeenMessage};
 use tests::world::{Answer, Client, World, merged, reaching};
 
@@ -37,6 +40,20 @@ pub(crate) async fn sent(world: &World, tenant: &Client, changes: Value) -> Valu
     let path = submitted(tenant, changes).await;
     assert_eq!(world.deliver().await, 0);
     tenant.get(&path).await.body
+}
+
+/// A message of this tenant whose body may be leaving: a worker claimed it for a minute and passed the fence. Its path.
+pub(crate) async fn sending(world: &World, tenant: &Client) -> String {
+    let path = submitted(tenant, json!({})).await;
+    let entry = world.take_queue().await.remove(0);
+    let delivery: Delivery = serde_json::from_str(&entry).expect("a delivery");
+    let messages = &world.functions.deliver.messages;
+    let now = world.clock.now();
+    let lease = now + Duration::from_mins(1);
+    let claim = messages.claim(&delivery, "a worker".to_owned(), now, lease);
+    let claim = claim.await.expect("written").expect("claimed");
+    assert!(messages.intend(&claim).await.expect("written"));
+    path
 }
 
 /// A connection to `server` that has the default role.

@@ -38,10 +38,18 @@ async fn another_tenants_ids_are_answered_as_those_that_never_were() {
             "{method} {path}"
         );
     }
-    assert_eq!(
-        globex.get(&message).await.problem(),
-        problem(404, "not_found", &[])
-    );
+    let before = acme.get(&message).await.body;
+    let never = "/v1/messages/msg_01KDVDNA0000000000000000ZZ";
+    for (method, operation) in [("GET", ""), ("POST", "/retry"), ("POST", "/cancel")] {
+        let ask = |path: &str| {
+            let (globex, path) = (globex.clone(), format!("{path}{operation}"));
+            async move { globex.send(method, &path, &[], Body::empty()).await }
+        };
+        let (theirs, none) = (ask(&message).await, ask(never).await);
+        assert_eq!(theirs.problem(), problem(404, "not_found", &[]));
+        assert_eq!(theirs.body["detail"], none.body["detail"], "{operation}");
+    }
+    assert_eq!(acme.get(&message).await.body, before);
     globex.patch(&own, &json!({"default": false})).await;
     let missing = problem(404, "not_found", &["/connection_id"]);
     let named = json!({"connection_id": foreign});
@@ -95,6 +103,10 @@ async fn tenants_whose_names_look_alike_or_hold_separators_do_not_mix() {
             (&list[0]["sender_name"], &list[0]["default"]),
             (&json!(name), &json!(true))
         );
+        let own = tenant.get("/v1/messages").await.body;
+        let own: Vec<_> = own["messages"].as_array().into_iter().flatten().collect();
+        assert_eq!(own.len(), 1, "{name}");
+        assert_eq!(own[0]["id"], id_of(&paths[n]), "{name}");
         for (m, path) in paths.iter().enumerate() {
             let message = tenant.get(path).await;
             assert_eq!(
@@ -125,7 +137,10 @@ async fn without_a_token_nothing_is_answered() {
         ("POST", &format!("{path}/verify")),
         ("GET", "/v1/egress-ips"),
         ("POST", "/v1/messages"),
+        ("GET", "/v1/messages"),
         ("GET", "/v1/messages/msg_01KDVDNA0000000000000000ZZ"),
+        ("POST", "/v1/messages/msg_01KDVDNA0000000000000000ZZ/retry"),
+        ("POST", "/v1/messages/msg_01KDVDNA0000000000000000ZZ/cancel"),
         ("POST", "/v1/sender"),
     ] {
         let answer = nobody.send(method, path, &[], Body::empty()).await;

@@ -85,6 +85,9 @@ fn recipient(to: &EmailAddress, outcome: &RecipientOutcome, verdict: &Verdict) -
         (RecipientOutcome::Accepted(reply), Verdict::Accepted(_)) => {
             known(RecipientStatus::Accepted, Some(reply))
         }
+        (RecipientOutcome::Accepted(_) | RecipientOutcome::Open, Verdict::Ambiguous(_)) => {
+            known(RecipientStatus::Unknown, None)
+        }
         (RecipientOutcome::Accepted(_) | RecipientOutcome::Open, _) => None,
     }
 }

@@ -6,7 +6,8 @@ use shared::aws::content::ContentStore;
 use shared::aws::messages::MessagesTable;
 use shared::aws::secrets::SecretReader;
 use shared::clock::Clock;
-use shared::config::{ConfigError, dialer, required};
+use shared::config::{ConfigError, ambiguous, dialer, required};
+use shared::model::retry::Ambiguous;
 use shared::smtp::Dialer;
 
 use crate::State;
@@ -18,6 +19,7 @@ pub struct Config {
     messages_table: String,
     content_bucket: String,
     dialer: Dialer,
+    ambiguous: Ambiguous,
 }
 
 impl Config {
@@ -31,6 +33,7 @@ impl Config {
             messages_table: required("MESSAGES_TABLE")?,
             content_bucket: required("CONTENT_BUCKET")?,
             dialer: dialer()?,
+            ambiguous: ambiguous()?,
         })
     }
 
@@ -49,6 +52,7 @@ impl Config {
             content: ContentStore::new(clients.s3(), &self.content_bucket),
             secrets: SecretReader::new(clients.secrets_manager(), Clock::system()),
             dialer: self.dialer.clone(),
+            ambiguous: self.ambiguous,
             clock: Clock::system(),
         }
     }

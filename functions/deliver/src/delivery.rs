@@ -22,7 +22,7 @@ use crate::{State, attempt, mime};
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
 /// What is left of an invocation when the session must be over.
 const TIME_TO_WRITE: Duration = Duration::from_secs(15);
-/// How long a message waits for a sender before it is looked at again.
+/// How long a message waits for a sender before it is looked at again: a change of connections wakes it within this.
 const PARKED_FOR: Duration = Duration::from_mins(5);
 
 /// Carries out what an entry of the queue asks for, if it still is to be done.
@@ -102,17 +102,20 @@ async fn work(
 async fn park(state: &State, claim: &Claim, reason: NoSender) -> Result<(), StorageError> {
     tracing::warn!(message_id = %claim.record.message.id, %reason, "no sender");
     let mut record = claim.record.clone();
-    record
-        .message
-        .park(reason.to_string(), state.clock.now(), PARKED_FOR);
+    let Record {
+        message, patience, ..
+    } = &mut record;
+    message.park(patience, reason.to_string(), state.clock.now(), PARKED_FOR);
     write(state, claim, &record).await
 }
 
 async fn conclude(state: &State, claim: &Claim, result: AttemptResult) -> Result<(), StorageError> {
     let mut record = claim.record.clone();
-    record
-        .message
-        .conclude(result, state.clock.now(), u16::from_be_bytes(random()));
+    let Record {
+        message, patience, ..
+    } = &mut record;
+    let (now, chance) = (state.clock.now(), u16::from_be_bytes(random()));
+    message.conclude(result, patience, state.ambiguous, now, chance);
     write(state, claim, &record).await
 }
 

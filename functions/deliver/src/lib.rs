@@ -17,6 +17,7 @@ use shared::aws::messages::MessagesTable;
 use shared::aws::queue::Delivery;
 use shared::aws::secrets::SecretReader;
 use shared::clock::Clock;
+use shared::model::retry::Ambiguous;
 use shared::smtp::Dialer;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -37,6 +38,8 @@ pub struct State {
     pub secrets: SecretReader,
     /// The way to mail servers.
     pub dialer: Dialer,
+    /// What follows an attempt that ended without telling whether the message was taken.
+    pub ambiguous: Ambiguous,
     /// Time and chance.
     pub clock: Clock,
 }

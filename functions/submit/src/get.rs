@@ -11,6 +11,7 @@ use shared::web::problem::{Problem, ProblemBody};
 use shared::web::query::NoParameters;
 
 use crate::State;
+use crate::change::missing;
 
 /// Get a message
 ///
@@ -30,7 +31,6 @@ pub(crate) async fn get_message(
     _: NoParameters,
     PathId(path): PathId,
 ) -> Result<Json<Message>, Problem> {
-    let missing = || Problem::not_found("there is no message with this id");
     let id = path.parse().map_err(|_| missing())?;
     let record = state
         .messages

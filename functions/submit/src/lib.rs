@@ -1,8 +1,12 @@
-//! Messages: submit, look at, and explain who would send. This function knows no passwords and speaks to no mail server.
+//! Messages: submit, look at, retry, cancel, and explain who would send. This function knows no passwords and speaks to no mail server.
 
+mod cancel;
+mod change;
 mod config;
 mod explain_sender;
 mod get;
+mod list;
+mod retry;
 mod submit;
 
 use std::sync::Arc;
@@ -41,8 +45,10 @@ const MAX_BODY: usize = 4 * 1024 * 1024;
 #[must_use]
 pub fn operations() -> OpenApiRouter<Arc<State>> {
     OpenApiRouter::new()
-        .routes(routes!(submit::submit_message))
+        .routes(routes!(list::list_messages, submit::submit_message))
         .routes(routes!(get::get_message))
+        .routes(routes!(retry::retry_message))
+        .routes(routes!(cancel::cancel_message))
         .routes(routes!(explain_sender::explain_sender))
 }
 

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use aws_sdk_sqs::types::QueueAttributeName;
 
-use shared::aws::due;
+use shared::aws::{due, message_list};
 
 use super::{
     CONTENT_BUCKET, DEAD_LETTER_QUEUE, Embedded, EmbeddedError, MAX_RECEIVES, QUEUE, REGION,
@@ -19,7 +19,7 @@ impl Embedded {
     pub(super) async fn create_table(
         &self,
         name: &str,
-        with_range: bool,
+        messages: bool,
     ) -> Result<(), EmbeddedError> {
         let failed = service("DynamoDB");
         let build = service("DynamoDB");
@@ -58,11 +58,30 @@ impl Embedded {
             .attribute_definitions(attribute("due_at")?)
             .key_schema(key("pk", KeyType::Hash)?)
             .global_secondary_indexes(due);
-        if with_range {
-            request = request
+        request = if messages {
+            let by_tenant = GlobalSecondaryIndex::builder()
+                .index_name(message_list::INDEX)
+                .key_schema(key("tenant", KeyType::Hash)?)
+                .key_schema(key("id", KeyType::Range)?)
+                .projection(
+                    Projection::builder()
+                        .projection_type(ProjectionType::Include)
+                        .set_non_key_attributes(Some(
+                            message_list::PROJECTED.map(str::to_owned).to_vec(),
+                        ))
+                        .build(),
+                )
+                .build()
+                .map_err(&build)?;
+            request
+                .attribute_definitions(attribute("tenant")?)
+                .attribute_definitions(attribute("id")?)
+                .global_secondary_indexes(by_tenant)
+        } else {
+            request
                 .attribute_definitions(attribute("sk")?)
-                .key_schema(key("sk", KeyType::Range)?);
-        }
+                .key_schema(key("sk", KeyType::Range)?)
+        };
         match request.send().await {
             Err(error)
                 if !error

@@ -1,12 +1,17 @@
 //! The table of messages: `<tenant>/<message id>` is a message's record, `<tenant>/key/<digest>` an idempotency key.
 //!
-//! Beside the message as its tenant sees it, the record holds how often it was queued (`enqueued`), when the sweeper must look at it
-//! (`due_at`), and the claim of the worker that has it (`owner`, `lease_until`, `phase`).
+//! Beside the message as its tenant sees it, the record holds how often it was queued (`enqueued`), how long it has been tried and
+//! parked (`patience`), when the sweeper must look at it (`due_at`), and the claim of the worker that has it (`owner`, `lease_until`,
+//! `phase`).
+//!
+//! A tenant's messages, and nothing else, are in the index `by_tenant` (hash `tenant`, range `id`, with `status` and `effective`): see
+//! [`super::message_list`].
 
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
@@ -18,6 +23,7 @@ use super::item::{self, Item, number, string};
 use super::queue::Delivery;
 use crate::model::ids::MessageId;
 use crate::model::message::Message;
+use crate::model::retry::Patience;
 use crate::model::tenant::Tenant;
 use crate::model::timestamp::Timestamp;
 
@@ -44,6 +50,9 @@ pub struct Record {
     pub enqueued: u32,
     /// When the record expires, in seconds since 1970 (DynamoDB's time to live).
     pub expires: i64,
+    /// How long it has been tried.
+    #[serde(default)]
+    pub patience: Patience,
     /// The message as its tenant sees it.
     #[serde(flatten)]
     pub message: Message,
@@ -58,6 +67,7 @@ impl Record {
             tenant,
             enqueued: 1,
             expires,
+            patience: Patience::default(),
             message,
         }
     }
@@ -294,17 +304,34 @@ impl MessagesTable {
             .condition_expression("#owner = :owner")
             .expression_attribute_names("#owner", "owner")
             .expression_attribute_values(":owner", string(&claim.owner));
-        match request.send().await {
-            Ok(_) => Ok(true),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(false)
-            }
-            Err(error) => Err(StorageError::sdk("write an outcome", error)),
-        }
+        put(request, "write an outcome").await
+    }
+
+    /// Writes what a person made of a message, to be looked at by the sweeper at `due`. `false` when anybody has claimed, queued or
+    /// changed it since it was `read`.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn replace(
+        &self,
+        read: &Record,
+        changed: &Record,
+        due: Option<Timestamp>,
+    ) -> Result<bool, StorageError> {
+        // A claim changes the status, and each attempt that follows one is kept: no state that was left comes back as it was.
+        let request = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(changed.to_item(due)?))
+            .condition_expression(
+                "#status = :status AND enqueued = :enqueued AND size(attempts) = :attempts",
+            )
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":status", status(read)?)
+            .expression_attribute_values(":enqueued", number(read.enqueued))
+            .expression_attribute_values(":attempts", number(read.message.attempts.len()));
+        put(request, "change a message").await
     }
 
     /// Counts a message as queued once more and looks at it again at `due`, if it still is due and nobody has touched it since it was read.
@@ -336,6 +363,20 @@ impl MessagesTable {
             Err(error) if refused(error.as_service_error()) => Ok(false),
             Err(error) => Err(StorageError::sdk("count a message as queued", error)),
         }
+    }
+}
+
+async fn put(request: PutItemFluentBuilder, operation: &'static str) -> Result<bool, StorageError> {
+    match request.send().await {
+        Ok(_) => Ok(true),
+        Err(error)
+            if error
+                .as_service_error()
+                .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(StorageError::sdk(operation, error)),
     }
 }
 

@@ -7,6 +7,7 @@ pub mod content;
 pub mod due;
 pub mod error;
 pub mod item;
+pub mod message_list;
 pub mod messages;
 pub mod queue;
 pub mod secrets;

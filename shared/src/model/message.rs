@@ -1,18 +1,24 @@
 //! A message from its acceptance to its end: the record, and what an attempt's outcome makes of it.
 
+mod by_hand;
+
 use std::collections::BTreeMap;
+use std::str::FromStr;
 use std::time::Duration;
 
+use serde::de::IntoDeserializer;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::email::EmailAddress;
 use super::ids::MessageId;
 use super::reply::Reply;
-use super::retry;
+use super::retry::{self, Ambiguous, Patience};
 use super::sender::Decision;
 use super::submission::Content;
 use super::timestamp::Timestamp;
+
+pub use by_hand::NotPossible;
 
 /// A message as its tenant sees it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -67,6 +73,23 @@ pub enum Status {
     Retrying,
     /// No recipient was accepted, and none will be.
     Failed,
+    /// Nobody can tell whether it arrived, and it is not tried again by itself.
+    Unknown,
+    /// It was stopped by hand before its next attempt.
+    Cancelled,
+}
+
+impl Status {
+    /// What a text must be to be read as one.
+    pub const NAMES: &str = "must be queued, sending, sent, retrying, failed, unknown or cancelled";
+}
+
+impl FromStr for Status {
+    type Err = serde::de::value::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::deserialize(text.into_deserializer())
+    }
 }
 
 /// A recipient and what became of it.
@@ -99,12 +122,14 @@ pub enum RecipientKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RecipientStatus {
-    /// Still to be tried.
+    /// Still to be tried; of a cancelled message, no longer.
     Open,
     /// The server took the message for it.
     Accepted,
     /// The server refused it for good, or it was given up.
     Refused,
+    /// The session was lost before the server said whether it took the message, and no attempt has told since.
+    Unknown,
 }
 
 /// One attempt at delivering.
@@ -215,68 +240,95 @@ impl Message {
         open
     }
 
-    /// Applies an attempt's result: `sent` or `failed` when no recipient is open, else `retrying` until it is given up.
-    /// `chance` is any random number; it spreads the retries.
-    pub fn conclude(&mut self, result: AttemptResult, now: Timestamp, chance: u16) {
-        for (address, status, reply) in result.recipients {
-            for recipient in self
-                .recipients
-                .iter_mut()
-                .filter(|r| r.email == address && r.status == RecipientStatus::Open)
-            {
-                recipient.status = status;
-                recipient.reply.clone_from(&reply);
-            }
-        }
+    /// Applies an attempt's result: to its end when no recipient is open, else `retrying` until it is given up. An ambiguous attempt
+    /// leaves it open what became of those it says nothing about. `chance` is any random number; it spreads the retries.
+    pub fn conclude(
+        &mut self,
+        result: AttemptResult,
+        patience: &mut Patience,
+        policy: Ambiguous,
+        now: Timestamp,
+        chance: u16,
+    ) {
+        let attempt = u32::try_from(self.attempts.len() + 1).unwrap_or(u32::MAX);
+        let next = now + retry::backoff(attempt, chance).max(result.wait);
+        patience.unpark(now);
+        let again = !patience.gives_up(self.created_at, next);
         let ambiguous = result.attempt.outcome == Outcome::Ambiguous;
         // Once is worth a possible duplicate, so that nothing is lost; twice would only make more of them.
-        let again = !(ambiguous && self.possible_duplicate);
-        self.possible_duplicate |= ambiguous;
-        let attempt = u32::try_from(self.attempts.len() + 1).unwrap_or(u32::MAX);
+        let repeat = again && policy == Ambiguous::Retry && !self.possible_duplicate;
+        for recipient in &mut self.recipients {
+            if recipient.status != RecipientStatus::Open {
+                continue;
+            }
+            let mut known = result.recipients.iter();
+            match known.find(|(address, ..)| *address == recipient.email) {
+                Some((_, status, reply)) => {
+                    recipient.status = *status;
+                    recipient.reply.clone_from(reply);
+                }
+                None if ambiguous => recipient.status = RecipientStatus::Unknown,
+                None => continue,
+            }
+            if repeat && recipient.status == RecipientStatus::Unknown {
+                recipient.status = RecipientStatus::Open;
+            }
+        }
+        self.possible_duplicate |= ambiguous && repeat;
         self.attempts.push(result.attempt);
         self.parked = None;
-        let wait = retry::backoff(attempt, chance).max(result.wait);
-        let next = now + wait;
-        let again = again && !retry::gives_up(self.created_at, next);
         self.settle(now, again.then_some(next));
     }
 
     /// Puts the next attempt off without counting one: nobody can send it at present.
-    pub fn park(&mut self, reason: String, now: Timestamp, wait: Duration) {
+    pub fn park(
+        &mut self,
+        patience: &mut Patience,
+        reason: String,
+        now: Timestamp,
+        wait: Duration,
+    ) {
         self.parked = Some(reason);
+        patience.park(now);
         let next = now + wait;
-        let waits = next.since(self.created_at) <= retry::PARKED_AT_MOST;
-        self.settle(now, waits.then_some(next));
+        self.settle(now, (!patience.waits_in_vain(next)).then_some(next));
     }
 
     /// Where the message stands by its recipients. Without a next attempt, those still open are given up.
     fn settle(&mut self, now: Timestamp, next: Option<Timestamp>) {
         self.updated_at = now;
         if next.is_none() {
-            for recipient in self
-                .recipients
-                .iter_mut()
-                .filter(|r| r.status == RecipientStatus::Open)
-            {
-                recipient.status = RecipientStatus::Refused;
-            }
+            self.give_up(RecipientStatus::Refused);
         }
-        let count = |status| {
-            self.recipients
-                .iter()
-                .filter(|r| r.status == status)
-                .count()
-        };
-        let (open, accepted) = (
-            count(RecipientStatus::Open),
-            count(RecipientStatus::Accepted),
-        );
-        (self.status, self.next_attempt_at) = match (open, accepted) {
-            (0, 0) => (Status::Failed, None),
-            (0, _) => (Status::Sent, None),
+        let open = self.count(RecipientStatus::Open);
+        let accepted = self.count(RecipientStatus::Accepted);
+        let unknown = self.count(RecipientStatus::Unknown);
+        (self.status, self.next_attempt_at) = match (open, accepted, unknown) {
+            (0, 0, 0) => (Status::Failed, None),
+            (0, 0, _) => (Status::Unknown, None),
+            (0, _, _) => (Status::Sent, None),
             _ => (Status::Retrying, next),
         };
         self.partial = self.status == Status::Sent && accepted < self.recipients.len();
+    }
+
+    /// Those still open are `status` from now on, but for those who may have it: that was not found out.
+    fn give_up(&mut self, status: RecipientStatus) {
+        let status = if self.possible_duplicate {
+            RecipientStatus::Unknown
+        } else {
+            status
+        };
+        for recipient in &mut self.recipients {
+            if recipient.status == RecipientStatus::Open {
+                recipient.status = status;
+            }
+        }
+    }
+
+    fn count(&self, status: RecipientStatus) -> usize {
+        let recipients = self.recipients.iter();
+        recipients.filter(|r| r.status == status).count()
     }
 }
 
@@ -328,6 +380,15 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_millis(1000);
 
+    fn conclude(message: &mut Message, result: AttemptResult, now: Timestamp) {
+        let patience = &mut Patience::default();
+        message.conclude(result, patience, Ambiguous::Retry, now, 0);
+    }
+
+    fn statuses(message: &Message) -> Vec<RecipientStatus> {
+        message.recipients.iter().map(|it| it.status).collect()
+    }
+
     #[test]
     fn the_message_id_is_of_the_senders_domain_and_fits_in_ascii() {
         assert_eq!(
@@ -339,7 +400,8 @@ mod tests {
     #[test]
     fn a_message_is_sent_when_every_recipient_was_accepted() {
         let mut message = message();
-        message.conclude(
+        conclude(
+            &mut message,
             result(
                 Outcome::Accepted,
                 &[
@@ -348,7 +410,6 @@ mod tests {
                 ],
             ),
             NOW,
-            0,
         );
         assert_eq!(
             (message.status, message.partial, message.next_attempt_at),
@@ -359,7 +420,8 @@ mod tests {
     #[test]
     fn one_refused_recipient_does_not_lose_the_other() {
         let mut message = message();
-        message.conclude(
+        conclude(
+            &mut message,
             result(
                 Outcome::Accepted,
                 &[
@@ -368,7 +430,6 @@ mod tests {
                 ],
             ),
             NOW,
-            0,
         );
         assert_eq!((message.status, message.partial), (Status::Sent, true));
     }
@@ -376,13 +437,13 @@ mod tests {
     #[test]
     fn only_the_recipients_still_open_are_tried_again() {
         let mut message = message();
-        message.conclude(
+        conclude(
+            &mut message,
             result(
                 Outcome::Accepted,
                 &[("a@example.com", RecipientStatus::Accepted)],
             ),
             NOW,
-            0,
         );
         assert_eq!(message.status, Status::Retrying);
         assert_eq!(
@@ -399,7 +460,7 @@ mod tests {
             ("a@example.com", RecipientStatus::Refused),
             ("b@example.com", RecipientStatus::Refused),
         ];
-        message.conclude(result(Outcome::Permanent, &refused), NOW, 0);
+        conclude(&mut message, result(Outcome::Permanent, &refused), NOW);
         assert_eq!(
             (message.status, message.next_attempt_at),
             (Status::Failed, None)
@@ -409,14 +470,23 @@ mod tests {
     #[test]
     fn a_message_is_given_up_when_the_next_attempt_would_come_too_late() {
         let mut message = message();
-        message.conclude(result(Outcome::NotSent, &[]), NOW + retry::GIVE_UP_AFTER, 0);
+        conclude(
+            &mut message,
+            result(Outcome::NotSent, &[]),
+            NOW + retry::GIVE_UP_AFTER,
+        );
         assert_eq!(message.status, Status::Failed);
     }
 
     #[test]
     fn a_parked_message_waits_without_counting_an_attempt() {
         let mut message = message();
-        message.park("no sender".to_owned(), NOW, Duration::from_mins(5));
+        message.park(
+            &mut Patience::default(),
+            "no sender".to_owned(),
+            NOW,
+            Duration::from_mins(5),
+        );
         assert_eq!(
             (
                 message.status,
@@ -425,30 +495,89 @@ mod tests {
             ),
             (Status::Retrying, 0, Some("no sender"))
         );
-        message.conclude(result(Outcome::NotSent, &[]), NOW, 0);
+        conclude(&mut message, result(Outcome::NotSent, &[]), NOW);
         assert_eq!(message.parked, None);
     }
 
     #[test]
     fn a_message_that_may_have_succeeded_twice_is_not_tried_a_third_time() {
         let mut message = message();
-        message.conclude(result(Outcome::Ambiguous, &[]), NOW, 0);
-        message.conclude(result(Outcome::Transient, &[]), NOW, 0);
+        conclude(&mut message, result(Outcome::Ambiguous, &[]), NOW);
+        conclude(&mut message, result(Outcome::Transient, &[]), NOW);
         assert_eq!(message.status, Status::Retrying);
-        message.conclude(result(Outcome::Ambiguous, &[]), NOW, 0);
+        conclude(&mut message, result(Outcome::Ambiguous, &[]), NOW);
         assert_eq!(
             (message.status, message.next_attempt_at),
-            (Status::Failed, None)
+            (Status::Unknown, None)
         );
+        assert_eq!(statuses(&message), [RecipientStatus::Unknown; 2]);
     }
 
     #[test]
     fn an_attempt_that_may_have_succeeded_marks_the_message() {
         let mut message = message();
-        message.conclude(result(Outcome::Ambiguous, &[]), NOW, 0);
+        conclude(&mut message, result(Outcome::Ambiguous, &[]), NOW);
         assert_eq!(
             (message.status, message.possible_duplicate),
             (Status::Retrying, true)
         );
+    }
+
+    #[test]
+    fn held_a_message_that_may_have_succeeded_is_unknown_at_once_and_no_duplicate() {
+        let mut message = message();
+        let patience = &mut Patience::default();
+        let lost = result(Outcome::Ambiguous, &[]);
+        message.conclude(lost, patience, Ambiguous::Hold, NOW, 0);
+        assert_eq!(
+            (message.status, message.possible_duplicate),
+            (Status::Unknown, false)
+        );
+    }
+
+    #[test]
+    fn held_only_those_who_may_have_it_are_unknown() {
+        let mut message = message();
+        let patience = &mut Patience::default();
+        let lost = result(
+            Outcome::Ambiguous,
+            &[
+                ("a@example.com", RecipientStatus::Unknown),
+                ("b@example.com", RecipientStatus::Open),
+            ],
+        );
+        message.conclude(lost, patience, Ambiguous::Hold, NOW, 0);
+        assert_eq!(message.status, Status::Retrying);
+        assert_eq!(
+            statuses(&message),
+            [RecipientStatus::Unknown, RecipientStatus::Open]
+        );
+        let taken = result(
+            Outcome::Accepted,
+            &[("b@example.com", RecipientStatus::Accepted)],
+        );
+        message.conclude(taken, patience, Ambiguous::Hold, NOW, 0);
+        assert_eq!((message.status, message.partial), (Status::Sent, true));
+    }
+
+    #[test]
+    fn those_who_may_have_it_are_not_called_refused_when_it_is_given_up() {
+        let mut message = message();
+        conclude(&mut message, result(Outcome::Ambiguous, &[]), NOW);
+        let late = NOW + retry::GIVE_UP_AFTER;
+        conclude(&mut message, result(Outcome::NotSent, &[]), late);
+        assert_eq!(message.status, Status::Unknown);
+        let mut message = self::message();
+        conclude(&mut message, result(Outcome::Ambiguous, &[]), late);
+        assert_eq!(
+            (message.status, message.possible_duplicate),
+            (Status::Unknown, false)
+        );
+    }
+
+    #[test]
+    fn a_status_reads_from_its_name_alone() {
+        assert_eq!("sent".parse(), Ok(Status::Sent));
+        assert!("Sent".parse::<Status>().is_err() && "".parse::<Status>().is_err());
     }
 }

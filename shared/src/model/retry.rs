@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::timestamp::Timestamp;
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -33,10 +35,75 @@ pub fn backoff(attempt: u32, chance: u16) -> Duration {
     (MINUTE * minutes).mul_f64(spread)
 }
 
-/// Whether a message accepted at `created_at` is given up rather than tried at `next`.
-#[must_use]
-pub fn gives_up(created_at: Timestamp, next: Timestamp) -> bool {
-    next.since(created_at) > GIVE_UP_AFTER
+/// What an attempt is followed by that ended without telling whether the server took the message.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Ambiguous {
+    /// One more attempt with the same Message-ID, and the mark that the message may arrive twice. A second such end is not repeated.
+    #[default]
+    Retry,
+    /// Nothing: its recipients stay unknown until somebody decides.
+    Hold,
+}
+
+/// How long a message has been tried. The time in which nobody could send it is counted on its own: the clock of ordinary retries
+/// stands still meanwhile.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Patience {
+    /// When it was last retried by hand, which starts both clocks anew.
+    #[serde(default)]
+    retried_at: Option<Timestamp>,
+    /// How long it was parked before now, in milliseconds.
+    #[serde(default)]
+    parked_ms: u64,
+    /// Since when it is parked.
+    #[serde(default)]
+    parked_since: Option<Timestamp>,
+}
+
+impl Patience {
+    /// Both clocks start anew.
+    #[must_use]
+    pub fn renewed(now: Timestamp) -> Self {
+        Self {
+            retried_at: Some(now),
+            ..Self::default()
+        }
+    }
+
+    /// Nobody can send the message: its own clock stands still from now on, if it doesn't already.
+    pub fn park(&mut self, now: Timestamp) {
+        self.parked_since.get_or_insert(now);
+    }
+
+    /// Somebody could try to send it: its own clock goes on.
+    pub fn unpark(&mut self, now: Timestamp) {
+        self.parked_ms = millis(self.parked_until(now));
+        self.parked_since = None;
+    }
+
+    /// Whether a message accepted at `created_at` is given up rather than tried at `next`.
+    #[must_use]
+    pub fn gives_up(&self, created_at: Timestamp, next: Timestamp) -> bool {
+        let since = next.since(self.retried_at.unwrap_or(created_at));
+        since.saturating_sub(self.parked_until(next)) > GIVE_UP_AFTER
+    }
+
+    /// Whether it would have waited too long for a sender by `next`.
+    #[must_use]
+    pub fn waits_in_vain(&self, next: Timestamp) -> bool {
+        self.parked_until(next) > PARKED_AT_MOST
+    }
+
+    fn parked_until(&self, then: Timestamp) -> Duration {
+        let now = self
+            .parked_since
+            .map_or(Duration::ZERO, |since| then.since(since));
+        Duration::from_millis(self.parked_ms) + now
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -54,13 +121,49 @@ mod tests {
         );
     }
 
+    const CREATED: Timestamp = Timestamp::from_millis(0);
+    const MOMENT: Duration = Duration::from_millis(1);
+
     #[test]
     fn a_message_is_given_up_after_three_days() {
-        let created = Timestamp::from_millis(0);
-        assert!(!gives_up(created, created + GIVE_UP_AFTER));
-        assert!(gives_up(
-            created,
-            created + GIVE_UP_AFTER + Duration::from_millis(1)
-        ));
+        let patience = Patience::default();
+        assert!(!patience.gives_up(CREATED, CREATED + GIVE_UP_AFTER));
+        assert!(patience.gives_up(CREATED, CREATED + GIVE_UP_AFTER + MOMENT));
+    }
+
+    #[test]
+    fn the_time_without_a_sender_does_not_count() {
+        let mut patience = Patience::default();
+        let week = Duration::from_hours(7 * 24);
+        for (parked, unparked) in [(1, 2), (3, 4)] {
+            patience.park(CREATED + week * parked);
+            // Parked already: looked at in between.
+            patience.park(CREATED + week * parked + MINUTE);
+            patience.unpark(CREATED + week * unparked);
+        }
+        let end = CREATED + week * 2 + GIVE_UP_AFTER;
+        assert!(!patience.gives_up(CREATED, end));
+        assert!(patience.gives_up(CREATED, end + MOMENT));
+    }
+
+    #[test]
+    fn a_message_waits_fourteen_days_for_a_sender_in_all() {
+        let mut patience = Patience::default();
+        patience.park(CREATED);
+        patience.unpark(CREATED + MINUTE);
+        let again = CREATED + GIVE_UP_AFTER;
+        patience.park(again);
+        let end = again + PARKED_AT_MOST.saturating_sub(MINUTE);
+        assert!(!patience.waits_in_vain(end));
+        assert!(patience.waits_in_vain(end + MOMENT));
+    }
+
+    #[test]
+    fn a_retry_by_hand_starts_both_clocks_anew() {
+        let now = CREATED + PARKED_AT_MOST + MINUTE;
+        let mut patience = Patience::renewed(now);
+        assert!(!patience.gives_up(CREATED, now + GIVE_UP_AFTER));
+        patience.park(now);
+        assert!(!patience.waits_in_vain(now + PARKED_AT_MOST));
     }
 }

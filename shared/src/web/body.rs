@@ -8,11 +8,11 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
 use serde::de::{DeserializeOwned, IgnoredAny};
-use serde_json::Value;
 use serde_json::error::Category;
+use serde_json::{Map, Value};
 
 use super::problem::{Problem, ProblemType};
-use crate::model::field::FieldCode;
+use crate::model::field::{FieldCode, FieldErrors};
 
 /// A body that claims to be JSON and is not too large. The limit is the route's `DefaultBodyLimit`.
 #[derive(Debug)]
@@ -79,6 +79,17 @@ impl JsonBody {
         } else {
             self.read()
         }
+    }
+
+    /// For an operation that needs nothing from its body: none, or `{}`.
+    ///
+    /// # Errors
+    /// As for [`Self::read`], and for each field.
+    pub fn read_nothing(&self) -> Result<(), Problem> {
+        let fields: Map<String, Value> = self.read_or_default()?;
+        let mut errors = FieldErrors::default();
+        errors.refuse_unknown("", fields.keys());
+        errors.into_result(Some(())).map_err(Problem::from)
     }
 
     /// Reads the body as a request type.

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use crate::aws::error::StorageError;
 use crate::model::field::{FieldCode, FieldError, FieldErrors};
+use crate::model::message::NotPossible;
 use crate::model::sender::NoSender;
 
 /// The closed set of problem types.
@@ -32,6 +33,8 @@ pub enum ProblemType {
     NoSender,
     /// A request with the same idempotency key is under way.
     InProgress,
+    /// The resource is in a state that doesn't allow it.
+    NotPossible,
     /// The resource changed since it was read.
     Stale,
     /// The body is too large.
@@ -102,6 +105,11 @@ impl ProblemType {
                 "in_progress",
                 StatusCode::CONFLICT,
                 "The same request is being worked on",
+            ),
+            Self::NotPossible => (
+                "not_possible",
+                StatusCode::CONFLICT,
+                "The state of the resource does not allow this",
             ),
             Self::Stale => (
                 "stale",
@@ -302,6 +310,12 @@ impl From<StorageError> for Problem {
                 "the request could not be carried out; its request_id leads us to the cause",
             )
         }
+    }
+}
+
+impl From<NotPossible> for Problem {
+    fn from(reason: NotPossible) -> Self {
+        Self::new(ProblemType::NotPossible, reason.to_string())
     }
 }
 
