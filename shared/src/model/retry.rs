@@ -12,9 +12,6 @@ pub const GIVE_UP_AFTER: Duration = Duration::from_hours(72);
 /// How long a message that nobody can send is kept waiting for a sender.
 pub const PARKED_AT_MOST: Duration = Duration::from_hours(14 * 24);
 
-/// The least wait after a refused login: a wrong password must not make our addresses look like an attacker's.
-pub const AFTER_REFUSED_LOGIN: Duration = Duration::from_hours(1);
-
 /// The wait after the attempt of this number (from 1): 1, 5, 15, 30 minutes, 1, 2, 4, then 8 hours, each with up to a fifth
 /// more or less, so that messages that failed together don't return together. `chance` is any random number.
 #[must_use]
