@@ -8,6 +8,7 @@ use shared::aws::connections::ConnectionsTable;
 use shared::aws::content::ContentStore;
 use shared::aws::messages::MessagesTable;
 use shared::aws::queue::DeliveryQueue;
+use shared::aws::rates::Rates;
 use shared::aws::secrets::{SecretReader, SecretWriter};
 use shared::clock::Clock;
 use shared::model::retry::Ambiguous;
@@ -80,6 +81,9 @@ impl Functions {
                 connections: connections.clone(),
                 messages: messages.clone(),
                 content,
+                queue: queue.clone(),
+                rates: Rates::default(),
+                logins: deliver::Logins::default(),
                 secrets: reader(),
                 dialer: dialer.clone(),
                 ambiguous: Ambiguous::default(),

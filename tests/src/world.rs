@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 mod deliveries;
 
+pub use deliveries::hand_over_to;
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};

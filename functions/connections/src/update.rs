@@ -9,6 +9,7 @@ use shared::aws::attempts::Attempts;
 use shared::aws::connections::{
     connection_key, default_key, name_key, secret_note, secret_note_key, still_noted,
 };
+use shared::aws::health::as_read;
 use shared::aws::item::{self, number, string};
 use shared::aws::transaction::{Condition, Ended, Transaction};
 use shared::model::connection::{Connection, ConnectionResource, Verification};
@@ -177,7 +178,15 @@ impl Change<'_> {
         };
         let verified_login =
             accepted.settings.same_login_as(&self.stored.settings) && secret == self.stored.secret;
+        let same_sender = accepted
+            .settings
+            .sender_email
+            .same_as(&self.stored.settings.sender_email);
         let connection = Connection {
+            health: self
+                .stored
+                .health
+                .after_change(!verified_login, !same_sender, now),
             verification: if verified_login {
                 self.stored.verification.clone()
             } else {
@@ -194,7 +203,7 @@ impl Change<'_> {
         let mut transaction = Transaction::new(&connections.client, &connections.name).put(
             Write::Connection,
             item::write(connection_key(tenant, id), &connection)?,
-            Condition::new("version = :version").with(":version", number(self.stored.version)),
+            as_read(&self.stored)?,
         );
         let (old_name, new_name) = (&self.stored.settings.name, &connection.settings.name);
         if text::fold(old_name) != text::fold(new_name) {

@@ -10,6 +10,8 @@ use shared::smtp::{
     ConnectionVerdict, Envelope, Impossible, RecipientOutcome, Transaction, Verdict,
 };
 
+use crate::health;
+
 type Known = (EmailAddress, RecipientStatus, Option<Reply>);
 
 /// The result of a transaction. When and how long is filled in by the caller.
@@ -46,6 +48,7 @@ pub(crate) fn result(envelope: &Envelope, transaction: &Transaction) -> AttemptR
             Some(failure.code.to_string()),
         ),
     };
+    let trouble = health::of_verdict(&transaction.verdict);
     let recipients = envelope
         .to
         .iter()
@@ -58,11 +61,13 @@ pub(crate) fn result(envelope: &Envelope, transaction: &Transaction) -> AttemptR
         outcome,
         reply,
         reason,
+        counted: trouble.is_none(),
     };
     AttemptResult {
         attempt,
         recipients,
         wait: Duration::ZERO,
+        trouble,
     }
 }
 
@@ -140,6 +145,7 @@ pub(crate) fn combine(first: Option<AttemptResult>, second: AttemptResult) -> At
     if counts(second.attempt.outcome) > counts(whole.attempt.outcome) {
         whole.attempt = second.attempt;
     }
+    whole.trouble = second.trouble.or(whole.trouble);
     // What the second says of a recipient replaces what the first said of it.
     whole
         .recipients

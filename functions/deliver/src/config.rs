@@ -4,13 +4,15 @@ use shared::aws::clients::Clients;
 use shared::aws::connections::ConnectionsTable;
 use shared::aws::content::ContentStore;
 use shared::aws::messages::MessagesTable;
+use shared::aws::queue::DeliveryQueue;
+use shared::aws::rates::Rates;
 use shared::aws::secrets::SecretReader;
 use shared::clock::Clock;
 use shared::config::{ConfigError, ambiguous, dialer, required};
 use shared::model::retry::Ambiguous;
 use shared::smtp::Dialer;
 
-use crate::State;
+use crate::{Logins, State};
 
 /// What the environment says.
 #[derive(Debug)]
@@ -18,6 +20,7 @@ pub struct Config {
     connections_table: String,
     messages_table: String,
     content_bucket: String,
+    delivery_queue: String,
     dialer: Dialer,
     ambiguous: Ambiguous,
 }
@@ -32,6 +35,7 @@ impl Config {
             connections_table: required("CONNECTIONS_TABLE")?,
             messages_table: required("MESSAGES_TABLE")?,
             content_bucket: required("CONTENT_BUCKET")?,
+            delivery_queue: required("DELIVERY_QUEUE_URL")?,
             dialer: dialer()?,
             ambiguous: ambiguous()?,
         })
@@ -50,6 +54,9 @@ impl Config {
                 name: self.messages_table.clone(),
             },
             content: ContentStore::new(clients.s3(), &self.content_bucket),
+            queue: DeliveryQueue::new(clients.sqs(), &self.delivery_queue),
+            rates: Rates::default(),
+            logins: Logins::default(),
             secrets: SecretReader::new(clients.secrets_manager(), Clock::system()),
             dialer: self.dialer.clone(),
             ambiguous: self.ambiguous,

@@ -9,14 +9,14 @@ use shared::aws::queue::Delivery;
 use shared::clock::random;
 use shared::model::connection::Connection;
 use shared::model::message::{Attempt, AttemptResult, Message, Outcome, RecipientStatus};
-use shared::model::retry;
 use shared::model::sender::NoSender;
 use shared::model::submission::Content;
 use shared::model::timestamp::Timestamp;
 use shared::smtp::{Credentials, Envelope, Progress, RecipientOutcome, Session, Target};
 use tokio::time::Instant;
 
-use crate::{State, attempt, mime};
+use crate::health::{self, Pass};
+use crate::{State, attempt, limits, mime};
 
 /// How long a claim outlives the invocation that made it: the clocks of two machines are never this far apart.
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
@@ -25,13 +25,14 @@ const TIME_TO_WRITE: Duration = Duration::from_secs(15);
 /// How long a message waits for a sender before it is looked at again: a change of connections wakes it within this.
 const PARKED_FOR: Duration = Duration::from_mins(5);
 
-/// Carries out what an entry of the queue asks for, if it still is to be done.
+/// Carries out what an entry of the queue asks for, if it still is to be done. `group` is the one it came in.
 ///
 /// # Errors
 /// When storage fails: the entry must come again.
 pub(crate) async fn deliver(
     state: &State,
     delivery: &Delivery,
+    group: Option<&str>,
     deadline: Instant,
 ) -> Result<(), StorageError> {
     let State {
@@ -46,7 +47,7 @@ pub(crate) async fn deliver(
         .claim(delivery, owner.clone(), now, lease_until)
         .await?
     {
-        let worked = work(state, &claim, now, deadline).await;
+        let worked = work(state, &claim, group, now, deadline).await;
         if worked.is_err() {
             // The entry comes again soon; without this it would find the message taken until the lease runs out.
             let _ = messages.release(&claim, clock.now() + TAKEN_WITHIN).await;
@@ -68,6 +69,7 @@ pub(crate) async fn deliver(
 async fn work(
     state: &State,
     claim: &Claim,
+    group: Option<&str>,
     began: Timestamp,
     deadline: Instant,
 ) -> Result<(), StorageError> {
@@ -89,11 +91,27 @@ async fn work(
         Ok((decision, connection)) => {
             let mut claim = claim.clone();
             claim.record.message.decision = decision;
-            let result = attempt(state, &claim, connection, &content, began, deadline).await?;
-            match result {
-                Some(result) => conclude(state, &claim, result).await,
-                None => Ok(()),
+            claim.record.concurrency = connection.settings.limits.concurrency;
+            if limits::change_group(state, &claim, group).await? {
+                return Ok(());
             }
+            let Some(mut pass) = health::admit(state, &mut claim, connection, began).await? else {
+                return Ok(());
+            };
+            let through = (connection, &mut pass);
+            let result = attempt(state, &claim, through, &content, began, deadline).await?;
+            let Some(mut result) = result else {
+                return Ok(());
+            };
+            let tenant = &claim.record.tenant;
+            pass.note_trouble(state, tenant, connection, &mut result)
+                .await;
+            let works = health::works(&result);
+            conclude(state, &claim, result).await?;
+            if works {
+                pass.recover(state, tenant, connection).await;
+            }
+            Ok(())
         }
     }
 }
@@ -111,6 +129,8 @@ async fn park(state: &State, claim: &Claim, reason: NoSender) -> Result<(), Stor
 
 async fn conclude(state: &State, claim: &Claim, result: AttemptResult) -> Result<(), StorageError> {
     let mut record = claim.record.clone();
+    // Another attempt takes another start.
+    record.reserved = None;
     let Record {
         message, patience, ..
     } = &mut record;
@@ -121,7 +141,11 @@ async fn conclude(state: &State, claim: &Claim, result: AttemptResult) -> Result
 
 /// Writes what became of the message. By now it may have left, so the outcome must not be lost to a passing fault: another worker
 /// would send it again.
-async fn write(state: &State, claim: &Claim, record: &Record) -> Result<(), StorageError> {
+pub(crate) async fn write(
+    state: &State,
+    claim: &Claim,
+    record: &Record,
+) -> Result<(), StorageError> {
     let message = &record.message;
     let mut attempts = Attempts::default();
     let written = loop {
@@ -144,7 +168,7 @@ async fn write(state: &State, claim: &Claim, record: &Record) -> Result<(), Stor
 async fn attempt(
     state: &State,
     claim: &Claim,
-    connection: &Connection,
+    (connection, pass): (&Connection, &mut Pass),
     content: &Content,
     began: Timestamp,
     deadline: Instant,
@@ -182,11 +206,12 @@ async fn attempt(
         encryption: settings.encryption,
         credentials,
     };
-    let mut session = match state
+    let opened = state
         .dialer
         .open(&target, deadline, &mut Progress::brief())
-        .await
-    {
+        .await;
+    pass.opened(opened.as_ref());
+    let mut session = match opened {
         Ok(session) => session,
         Err(failure) => {
             let mut result = ended(
@@ -195,8 +220,10 @@ async fn attempt(
                 Outcome::NotSent,
                 &failure.code.to_string(),
             );
-            if failure.is_refused_login() {
-                result.wait = retry::AFTER_REFUSED_LOGIN;
+            // A session that the end of the invocation cut short says nothing about the server.
+            if failure.is_refused_login() || Instant::now() < deadline {
+                result.trouble = Some(health::of_failure(&failure));
+                result.attempt.counted = false;
             }
             result.attempt.reply = failure.reply;
             return Ok(Some(result));
@@ -277,9 +304,11 @@ fn ended(at: Timestamp, took: Duration, outcome: Outcome, reason: &str) -> Attem
             outcome,
             reply: None,
             reason: Some(reason.to_owned()),
+            counted: true,
         },
         recipients: Vec::new(),
         wait: Duration::ZERO,
+        trouble: None,
     }
 }
 

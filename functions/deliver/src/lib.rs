@@ -6,6 +6,9 @@ mod attempt;
 mod batch;
 mod config;
 mod delivery;
+mod health;
+mod limits;
+mod logins;
 mod mime;
 
 use std::collections::HashMap;
@@ -14,7 +17,8 @@ use std::sync::Arc;
 use shared::aws::connections::ConnectionsTable;
 use shared::aws::content::ContentStore;
 use shared::aws::messages::MessagesTable;
-use shared::aws::queue::Delivery;
+use shared::aws::queue::{Delivery, DeliveryQueue};
+use shared::aws::rates::Rates;
 use shared::aws::secrets::SecretReader;
 use shared::clock::Clock;
 use shared::model::retry::Ambiguous;
@@ -24,16 +28,23 @@ use tokio::time::Instant;
 
 pub use batch::{Attributes, Batch, Entry, Failure, Outcome};
 pub use config::Config;
+pub use logins::Logins;
 
 /// What this function may use.
 #[derive(Debug)]
 pub struct State {
-    /// The table of connections, to read.
+    /// The table of connections: to read, and to write their health and what is reserved.
     pub connections: ConnectionsTable,
     /// The table of messages.
     pub messages: MessagesTable,
     /// The content of messages, to read.
     pub content: ContentStore,
+    /// The queue of deliveries, for what belongs into another group.
+    pub queue: DeliveryQueue,
+    /// The starts that are reserved, as seen last.
+    pub rates: Rates,
+    /// The logins of this process.
+    pub logins: Logins,
     /// Where passwords come from.
     pub secrets: SecretReader,
     /// The way to mail servers.
@@ -81,7 +92,8 @@ async fn take(state: Arc<State>, entry: Entry, deadline: Instant) -> bool {
             return false;
         }
     };
-    match delivery::deliver(&state, &delivery, deadline).await {
+    let group = entry.attributes.message_group_id.as_deref();
+    match delivery::deliver(&state, &delivery, group, deadline).await {
         Ok(()) => true,
         Err(error) => {
             tracing::error!(message_id = %delivery.message_id, operation = error.operation(), cause = error.cause(), "storage failed");

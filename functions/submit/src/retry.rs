@@ -50,12 +50,7 @@ pub(crate) async fn retry_message(
         Ok(())
     })
     .await?;
-    let connection = record.message.decision.effective.connection_id;
-    if let Err(error) = state
-        .queue
-        .push(&record.delivery(), connection, record.enqueued)
-        .await
-    {
+    if let Err(error) = state.queue.push(&record).await {
         tracing::error!(message_id = %record.message.id, cause = error.cause(), "to be retried, but not queued: the sweeper will");
     }
     Ok((StatusCode::ACCEPTED, Json(record.message)))

@@ -52,12 +52,11 @@ pub(crate) async fn submit_message(
     };
 
     let senders = state.connections.senders(&caller.tenant).await?;
-    let decision = match senders.decide(submission.requested) {
-        Ok((decision, _)) => decision,
+    let (decision, limits) = match senders.decide(submission.requested) {
+        Ok((decision, connection)) => (decision, connection.settings.limits),
         // The same request may have been accepted while there still was a sender.
         Err(reason) => return request.earlier_answer().await?.ok_or_else(|| reason.into()),
     };
-    let connection = decision.effective.connection_id;
     let id = MessageId::new(state.clock.ulid());
     let message = Message::accepted(
         id,
@@ -66,7 +65,8 @@ pub(crate) async fn submit_message(
         submission.metadata,
         request.now,
     );
-    let record = Record::new(caller.tenant.clone(), message);
+    let mut record = Record::new(caller.tenant.clone(), message);
+    record.concurrency = limits.concurrency;
 
     // Content first: a record without content could not be sent, content without a record is only garbage, and expires.
     state
@@ -83,11 +83,7 @@ pub(crate) async fn submit_message(
         return Ok(earlier);
     }
     // The message is accepted. If its entry doesn't reach the queue, the sweeper finds the record when it is due.
-    if let Err(error) = state
-        .queue
-        .push(&record.delivery(), connection, record.enqueued)
-        .await
-    {
+    if let Err(error) = state.queue.push(&record).await {
         tracing::error!(message_id = %id, cause = error.cause(), "accepted, but not queued: the sweeper will");
     }
     Ok(answer)

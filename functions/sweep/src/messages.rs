@@ -32,7 +32,7 @@ async fn requeue_one(state: &State, pk: &str, now: Timestamp) -> Result<(), Stor
         messages, queue, ..
     } = state;
     // The index may lag behind: the record itself says whether it still is due.
-    let Some(record) = messages.find_by_key(pk).await? else {
+    let Some(mut record) = messages.find_by_key(pk).await? else {
         return Ok(());
     };
     // Counted before it is sent: an entry with a number that SQS has seen would be dropped.
@@ -40,10 +40,9 @@ async fn requeue_one(state: &State, pk: &str, now: Timestamp) -> Result<(), Stor
         .count_queued(&record, now, now + TAKEN_WITHIN)
         .await?
     {
-        let enqueued = record.enqueued + 1;
-        let connection = record.message.decision.effective.connection_id;
-        queue.push(&record.delivery(), connection, enqueued).await?;
-        tracing::info!(message_id = %record.message.id, enqueued, "queued again");
+        record.enqueued += 1;
+        queue.push(&record).await?;
+        tracing::info!(message_id = %record.message.id, enqueued = record.enqueued, "queued again");
     }
     Ok(())
 }

@@ -6,6 +6,7 @@
 //! | `default` | the pointer to the connection that has the default role; at most one, as it is one item |
 //! | `key#<digest>` | an idempotency key and the answer it stands for |
 //! | `limit#<what>` | how often the tenant has done that within the window that is open: the functions' own |
+//! | `rate#<connection id>` | the starts that are reserved through a connection with limits |
 //! | `name#<folded name>` | holds a name for the connection that has it |
 //! | `secret#<name>` | a secret to collect: created but not yet pointed to, or no longer pointed to |
 //!
@@ -25,7 +26,9 @@ use super::due;
 use super::error::StorageError;
 use super::item::{self, Item, string};
 use super::transaction::{Condition, LATER};
-use crate::model::connection::{Connection, Verification};
+use crate::model::connection::{
+    Connection, Health, HealthStatus, Verification, VerificationStatus,
+};
 use crate::model::event::Event;
 use crate::model::ids::ConnectionId;
 use crate::model::sender::Senders;
@@ -67,6 +70,12 @@ pub fn name_key(tenant: &Tenant, name: &str) -> Item {
 #[must_use]
 pub fn idempotency_key(tenant: &Tenant, digest: &str) -> Item {
     item::key(&tenant.key(), &format!("key#{digest}"))
+}
+
+/// The key of a connection's reservations.
+#[must_use]
+pub fn rate_key(tenant: &Tenant, id: ConnectionId) -> Item {
+    item::key(&tenant.key(), &format!("rate#{id}"))
 }
 
 /// The key of the note that a secret is to be collected.
@@ -234,7 +243,7 @@ impl ConnectionsTable {
             .map_err(|error| StorageError::sdk("note a secret", error))
     }
 
-    /// Keeps the outcome of verifying `connection` as it is saved. Left undone when its settings have changed since, as the outcome
+    /// Keeps the outcome of verifying `connection` as it is saved; one that passed also ends its suspension or backing off. Left undone when its settings have changed since, as the outcome
     /// is then about something that no longer is, and when there is one that is no older. The write carries its event; `by` is who asked for the verification.
     ///
     /// # Errors
@@ -254,12 +263,24 @@ impl ConnectionsTable {
         let value = serde_dynamo::to_attribute_value(verification).map_err(corrupt)?;
         let event = Event::verified(tenant, connection, verification, by);
         let event = serde_dynamo::to_attribute_value(event).map_err(corrupt)?;
+        let recovers = verification.status == VerificationStatus::Passed
+            && connection.health.status != HealthStatus::Ok;
+        let health = verification.checked_at.filter(|_| recovers).map(Health::ok);
+        let health = health
+            .map(|health| serde_dynamo::to_attribute_value(health).map_err(corrupt))
+            .transpose()?
+            .map(|health| Item::from([(":health".to_owned(), health)]));
         let request = self
             .client
             .update_item()
             .table_name(&self.name)
             .set_key(Some(connection_key(tenant, connection.id)))
-            .update_expression("SET verification = :verification, event = :event")
+            .update_expression(if health.is_some() {
+                "SET verification = :verification, event = :event, health = :health"
+            } else {
+                "SET verification = :verification, event = :event"
+            })
+            .set_expression_attribute_values(health)
             .condition_expression(
                 "version = :version AND (attribute_type(verification.checked_at, :null) OR verification.checked_at < :checked_at)",
             )

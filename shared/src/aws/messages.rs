@@ -21,8 +21,8 @@ use super::due;
 use super::error::StorageError;
 use super::item::{self, Item, number, string};
 use super::queue::Delivery;
-use crate::model::ids::MessageId;
-use crate::model::message::Message;
+use crate::model::ids::{ConnectionId, MessageId};
+use crate::model::message::{Message, Status};
 use crate::model::retry::Patience;
 use crate::model::tenant::Tenant;
 use crate::model::timestamp::Timestamp;
@@ -48,6 +48,12 @@ pub struct Record {
     pub tenant: Tenant,
     /// How often it was put into the queue.
     pub enqueued: u32,
+    /// How many sessions the connection may have that it was queued for last, if that is limited.
+    #[serde(default)]
+    pub concurrency: Option<u32>,
+    /// The start that is reserved for the next attempt, where the connection's rate is limited.
+    #[serde(default)]
+    pub reserved: Option<Reserved>,
     /// When the record expires, in seconds since 1970 (DynamoDB's time to live).
     pub expires: i64,
     /// How long it has been tried.
@@ -58,6 +64,15 @@ pub struct Record {
     pub message: Message,
 }
 
+/// A start that is reserved for a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reserved {
+    /// Through which connection.
+    pub connection_id: ConnectionId,
+    /// From when on.
+    pub at: Timestamp,
+}
+
 impl Record {
     /// The record of a message just accepted and about to be queued for the first time.
     #[must_use]
@@ -66,6 +81,8 @@ impl Record {
         Self {
             tenant,
             enqueued: 1,
+            concurrency: None,
+            reserved: None,
             expires,
             patience: Patience::default(),
             message,
@@ -296,11 +313,42 @@ impl MessagesTable {
     /// # Errors
     /// When the table can't be written.
     pub async fn conclude(&self, claim: &Claim, concluded: &Record) -> Result<bool, StorageError> {
+        self.give_up(claim, concluded, concluded.message.next_attempt_at)
+            .await
+    }
+
+    /// Gives a claim up so that the message can be queued once more as `record` says, and counts that; to be done before the body could
+    /// have left. The sweeper looks at it at `due`. `None` when the claim was lost.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn requeue(
+        &self,
+        claim: &Claim,
+        mut record: Record,
+        due: Timestamp,
+    ) -> Result<Option<Record>, StorageError> {
+        record.enqueued += 1;
+        record.message.status = if record.message.next_attempt_at.is_some() {
+            Status::Retrying
+        } else {
+            Status::Queued
+        };
+        let written = self.give_up(claim, &record, Some(due)).await?;
+        Ok(written.then_some(record))
+    }
+
+    async fn give_up(
+        &self,
+        claim: &Claim,
+        record: &Record,
+        due: Option<Timestamp>,
+    ) -> Result<bool, StorageError> {
         let request = self
             .client
             .put_item()
             .table_name(&self.name)
-            .set_item(Some(concluded.to_item(concluded.message.next_attempt_at)?))
+            .set_item(Some(record.to_item(due)?))
             .condition_expression("#owner = :owner")
             .expression_attribute_names("#owner", "owner")
             .expression_attribute_values(":owner", string(&claim.owner));

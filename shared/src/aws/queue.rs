@@ -4,7 +4,8 @@ use aws_sdk_sqs::Client;
 use serde::{Deserialize, Serialize};
 
 use super::error::StorageError;
-use crate::model::ids::{ConnectionId, MessageId};
+use super::messages::Record;
+use crate::model::ids::MessageId;
 use crate::model::tenant::Tenant;
 
 /// What the queue carries.
@@ -23,8 +24,17 @@ pub struct DeliveryQueue {
     url: String,
 }
 
-/// How many batches of a connection may be in flight at once.
-const SLOTS: u128 = 4;
+/// How many batches of a connection may be in flight at once, where it doesn't say how many sessions it may have.
+const SLOTS: u32 = 4;
+
+/// The group that a message is queued in: its connection's, and one of its slots. Entries of a group are worked on one after the other,
+/// so a connection has no more sessions than slots.
+#[must_use]
+pub fn group(record: &Record) -> String {
+    let slots = record.concurrency.unwrap_or(SLOTS).max(1);
+    let slot = record.message.id.random_part() % u128::from(slots);
+    format!("{}-{slot}", record.message.decision.effective.connection_id)
+}
 
 impl DeliveryQueue {
     /// The queue at `url`.
@@ -36,28 +46,22 @@ impl DeliveryQueue {
         }
     }
 
-    /// Puts a message into the queue, for the `enqueued`-th time. SQS drops an entry whose number it has seen within five minutes,
-    /// so the number is counted up in the record before the entry is sent.
+    /// Puts a message into the queue, for the time that its record counts. SQS drops an entry whose number it has seen within five
+    /// minutes, so the number is counted up in the table before the entry is sent.
     ///
     /// # Errors
     /// When SQS doesn't take it.
-    pub async fn push(
-        &self,
-        delivery: &Delivery,
-        connection: ConnectionId,
-        enqueued: u32,
-    ) -> Result<(), StorageError> {
+    pub async fn push(&self, record: &Record) -> Result<(), StorageError> {
         const OPERATION: &str = "queue a delivery";
-        let body = serde_json::to_string(delivery)
+        let body = serde_json::to_string(&record.delivery())
             .map_err(|error| StorageError::corrupt(OPERATION, error))?;
-        let slot = delivery.message_id.random_part() % SLOTS;
         let request = self
             .client
             .send_message()
             .queue_url(&self.url)
             .message_body(body)
-            .message_group_id(format!("{connection}-{slot}"))
-            .message_deduplication_id(format!("{}-{enqueued}", delivery.message_id));
+            .message_group_id(group(record))
+            .message_deduplication_id(format!("{}-{}", record.message.id, record.enqueued));
         request
             .send()
             .await

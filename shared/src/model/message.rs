@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::email::EmailAddress;
+use super::health::Trouble;
 use super::ids::MessageId;
 use super::reply::Reply;
 use super::retry::{self, Ambiguous, Patience};
@@ -146,6 +147,14 @@ pub struct Attempt {
     pub reply: Option<Reply>,
     /// Why it ended without one.
     pub reason: Option<String>,
+    /// Whether it counts among the message's attempts, after each of which the next one is further off. One that ended because the
+    /// connection is suspended or backing off does not.
+    #[serde(default = "counted")]
+    pub counted: bool,
+}
+
+const fn counted() -> bool {
+    true
 }
 
 /// How an attempt ended.
@@ -171,8 +180,10 @@ pub struct AttemptResult {
     pub attempt: Attempt,
     /// What is now known of each recipient that was tried, by its address.
     pub recipients: Vec<(EmailAddress, RecipientStatus, Option<Reply>)>,
-    /// The least to wait before another attempt.
+    /// The least to wait before another attempt; exactly that where the connection is in trouble.
     pub wait: Duration,
+    /// What is wrong with the connection.
+    pub trouble: Option<Trouble>,
 }
 
 impl Message {
@@ -250,8 +261,12 @@ impl Message {
         now: Timestamp,
         chance: u16,
     ) {
-        let attempt = u32::try_from(self.attempts.len() + 1).unwrap_or(u32::MAX);
-        let next = now + retry::backoff(attempt, chance).max(result.wait);
+        let counted = self.attempts.iter().filter(|attempt| attempt.counted);
+        let attempt = u32::try_from(counted.count() + 1).unwrap_or(u32::MAX);
+        let next = match result.trouble {
+            None => now + retry::backoff(attempt, chance).max(result.wait),
+            Some(_) => now + result.wait,
+        };
         patience.unpark(now);
         let again = !patience.gives_up(self.created_at, next);
         let ambiguous = result.attempt.outcome == Outcome::Ambiguous;
@@ -277,7 +292,35 @@ impl Message {
         self.possible_duplicate |= ambiguous && repeat;
         self.attempts.push(result.attempt);
         self.parked = None;
-        self.settle(now, again.then_some(next));
+        match result.trouble {
+            Some(Trouble::Refused(reason)) => self.park(patience, reason, now, result.wait),
+            Some(Trouble::Unwell(_)) | None => self.settle(now, again.then_some(next)),
+        }
+    }
+
+    /// Puts the next attempt off to `until` without counting one. Where it has been tried for longer than `at_most` by then, the message
+    /// is given up, and the history says why.
+    pub fn hold(
+        &mut self,
+        patience: &Patience,
+        reason: &str,
+        until: Timestamp,
+        now: Timestamp,
+        at_most: Duration,
+    ) {
+        self.parked = None;
+        let waits = patience.tried_for(self.created_at, until) <= at_most;
+        if !waits {
+            self.attempts.push(Attempt {
+                at: now,
+                duration_ms: 0,
+                outcome: Outcome::NotSent,
+                reply: None,
+                reason: Some(reason.to_owned()),
+                counted: false,
+            });
+        }
+        self.settle(now, waits.then_some(until));
     }
 
     /// Puts the next attempt off without counting one: nobody can send it at present.
@@ -369,12 +412,14 @@ mod tests {
                 outcome,
                 reply: None,
                 reason: None,
+                counted: true,
             },
             recipients: recipients
                 .iter()
                 .map(|(email, status)| (EmailAddress::parse(email).expect("valid"), *status, None))
                 .collect(),
             wait: Duration::ZERO,
+            trouble: None,
         }
     }
 
@@ -497,6 +542,62 @@ mod tests {
         );
         conclude(&mut message, result(Outcome::NotSent, &[]), NOW);
         assert_eq!(message.parked, None);
+    }
+
+    #[test]
+    fn a_connection_in_trouble_spends_no_attempts() {
+        let mut message = message();
+        let wait = Duration::from_mins(10);
+        for trouble in [
+            Trouble::Unwell("timed_out".to_owned()),
+            Trouble::Refused("authentication_rejected".to_owned()),
+        ] {
+            let mut result = result(Outcome::NotSent, &[]);
+            (result.wait, result.trouble, result.attempt.counted) = (wait, Some(trouble), false);
+            message.conclude(result, &mut Patience::default(), Ambiguous::Retry, NOW, 0);
+            assert_eq!(message.next_attempt_at, Some(NOW + wait));
+        }
+        assert_eq!(message.attempts.len(), 2);
+        assert_eq!(message.parked.as_deref(), Some("authentication_rejected"));
+        message.conclude(
+            result(Outcome::Transient, &[]),
+            &mut Patience::default(),
+            Ambiguous::Retry,
+            NOW,
+            0,
+        );
+        let first_wait = Duration::from_secs(48);
+        assert_eq!(message.next_attempt_at, Some(NOW + first_wait));
+    }
+
+    #[test]
+    fn a_message_that_is_put_off_for_too_long_fails_with_the_reason() {
+        let mut message = message();
+        let day = Duration::from_hours(24);
+        message.hold(
+            &Patience::default(),
+            "limit_reached",
+            NOW + day,
+            NOW,
+            day * 2,
+        );
+        assert_eq!(
+            (
+                message.status,
+                message.next_attempt_at,
+                message.attempts.len()
+            ),
+            (Status::Retrying, Some(NOW + day), 0)
+        );
+        message.hold(
+            &Patience::default(),
+            "limit_reached",
+            NOW + day * 3,
+            NOW,
+            day * 2,
+        );
+        assert_eq!(message.status, Status::Failed);
+        assert_eq!(message.attempts[0].reason.as_deref(), Some("limit_reached"));
     }
 
     #[test]

@@ -14,9 +14,6 @@ pub const GIVE_UP_AFTER: Duration = Duration::from_hours(72);
 /// How long a message that nobody can send is kept waiting for a sender.
 pub const PARKED_AT_MOST: Duration = Duration::from_hours(14 * 24);
 
-/// The least wait after a refused login: a wrong password must not make our addresses look like an attacker's.
-pub const AFTER_REFUSED_LOGIN: Duration = Duration::from_hours(1);
-
 /// The wait after the attempt of this number (from 1): 1, 5, 15, 30 minutes, 1, 2, 4, then 8 hours, each with up to a fifth
 /// more or less, so that messages that failed together don't return together. `chance` is any random number.
 #[must_use]
@@ -84,8 +81,14 @@ impl Patience {
     /// Whether a message accepted at `created_at` is given up rather than tried at `next`.
     #[must_use]
     pub fn gives_up(&self, created_at: Timestamp, next: Timestamp) -> bool {
-        let since = next.since(self.retried_at.unwrap_or(created_at));
-        since.saturating_sub(self.parked_until(next)) > GIVE_UP_AFTER
+        self.tried_for(created_at, next) > GIVE_UP_AFTER
+    }
+
+    /// How long a message accepted at `created_at` will have been tried by `then`.
+    #[must_use]
+    pub fn tried_for(&self, created_at: Timestamp, then: Timestamp) -> Duration {
+        let since = then.since(self.retried_at.unwrap_or(created_at));
+        since.saturating_sub(self.parked_until(then))
     }
 
     /// Whether it would have waited too long for a sender by `next`.

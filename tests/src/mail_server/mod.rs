@@ -84,9 +84,24 @@ impl MailServer {
     /// # Panics
     /// When loopback can't be listened on.
     pub async fn start(script: Script) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .await
-            .expect("a free port");
+        Self::start_at(0, script).await
+    }
+
+    /// Starts a server in the place of one that listened on this port and is dropped.
+    ///
+    /// # Panics
+    /// When the port is taken.
+    pub async fn start_at(port: u16, script: Script) -> Self {
+        let mut patience = 1000;
+        // The one before frees it once its task has ended.
+        let listener = loop {
+            match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
+                Ok(listener) => break listener,
+                Err(_) if patience > 0 => tokio::task::yield_now().await,
+                Err(error) => panic!("the port is not free: {error}"),
+            }
+            patience -= 1;
+        };
         let address = listener.local_addr().expect("an address");
         let encryption = script.encryption;
         let acceptor = TlsAcceptor::from(authority::server_config(script.certificate));

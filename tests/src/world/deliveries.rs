@@ -1,8 +1,12 @@
 //! The queue between the functions, in place of the event source that Lambda has.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
+use aws_sdk_sqs::types::MessageSystemAttributeName;
 use deliver::{Attributes, Batch, Entry};
+use local::Functions;
 use local::embedded::Embedded;
 use tokio::time::Instant;
 
@@ -15,31 +19,81 @@ impl World {
     /// # Panics
     /// When the queue can't be read.
     pub async fn deliver(&self) -> usize {
+        let mut failed = Vec::new();
+        loop {
+            let received = self.receive().await;
+            if received.is_empty() {
+                break;
+            }
+            failed.extend(self.work_on(received).await);
+        }
+        self.show_again(&failed).await;
+        failed.len()
+    }
+
+    /// Hands one batch of what is in the queue to `deliver`. How many entries failed.
+    ///
+    /// # Panics
+    /// When the queue can't be read.
+    pub async fn deliver_once(&self) -> usize {
+        let received = self.receive().await;
+        let failed = self.work_on(received).await;
+        self.show_again(&failed).await;
+        failed.len()
+    }
+
+    /// The receipts of those that failed; the others are deleted.
+    async fn work_on(&self, received: Vec<(String, Entry)>) -> Vec<String> {
+        let (receipts, records): (Vec<_>, Vec<_>) = received.into_iter().unzip();
+        let ids: Vec<_> = records.iter().map(|it| it.message_id.clone()).collect();
+        let outcome = batch(&self.functions.deliver, records).await;
+        let mut failed = Vec::new();
+        for (receipt, id) in receipts.into_iter().zip(ids) {
+            if outcome.contains(&id) {
+                failed.push(receipt);
+            } else {
+                self.done(receipt).await;
+            }
+        }
+        failed
+    }
+
+    async fn show_again(&self, receipts: &[String]) {
         let Embedded {
             queue, queue_url, ..
         } = &*self.embedded;
-        let mut failed = Vec::new();
-        loop {
-            let (receipts, records): (Vec<_>, Vec<_>) = self.receive().await.into_iter().unzip();
-            if records.is_empty() {
-                break;
-            }
-            let ids: Vec<_> = records.iter().map(|it| it.message_id.clone()).collect();
-            let outcome = self.batch(records).await;
-            for (receipt, id) in receipts.into_iter().zip(ids) {
-                if outcome.contains(&id) {
-                    failed.push(receipt);
-                } else {
-                    self.done(receipt).await;
-                }
-            }
-        }
-        for receipt in &failed {
+        for receipt in receipts {
             let show = queue.change_message_visibility().queue_url(queue_url);
             let shown = show.receipt_handle(receipt).visibility_timeout(0);
             shown.send().await.expect("the entry is shown again");
         }
-        failed.len()
+    }
+
+    /// The groups that the entries of the queue are in. The entries stay.
+    ///
+    /// # Panics
+    /// When the queue can't be read.
+    pub async fn queued_groups(&self) -> BTreeSet<String> {
+        let (mut groups, mut receipts) = (BTreeSet::new(), Vec::new());
+        loop {
+            let received = self.receive().await;
+            if received.is_empty() {
+                break;
+            }
+            for (receipt, entry) in received {
+                groups.extend(entry.attributes.message_group_id);
+                receipts.push(receipt);
+            }
+        }
+        self.show_again(&receipts).await;
+        groups
+    }
+
+    /// Another instance of `deliver` on the same storage: with nothing in its memory.
+    #[must_use]
+    pub fn another_deliver(&self) -> Arc<deliver::State> {
+        let dialer = &self.functions.deliver.dialer;
+        Functions::new(&self.embedded, dialer, Vec::new(), &self.clock).deliver
     }
 
     /// Takes every entry out of the queue: their bodies.
@@ -66,13 +120,16 @@ impl World {
             queue, queue_url, ..
         } = &*self.embedded;
         let receive = queue.receive_message().queue_url(queue_url);
+        let receive = receive.message_system_attribute_names(MessageSystemAttributeName::All);
         let received = receive.max_number_of_messages(10).send().await;
         let messages = received.expect("the queue answers").messages;
         let entry = |message: aws_sdk_sqs::types::Message| {
             let message_id = message.message_id.unwrap_or_default();
             let body = message.body.unwrap_or_default();
             let receipt = message.receipt_handle.unwrap_or_default();
-            (receipt, entry(message_id, body))
+            let attributes = message.attributes.unwrap_or_default();
+            let group = attributes.get(&MessageSystemAttributeName::MessageGroupId);
+            (receipt, entry(message_id, body, group.cloned()))
         };
         messages
             .unwrap_or_default()
@@ -90,29 +147,31 @@ impl World {
         deleted.expect("the entry is deleted");
     }
 
-    /// Hands entries with these bodies to `deliver`, in one batch. How many failed.
+    /// Hands entries with these bodies to `deliver`, in one batch and in no group. How many failed.
     pub async fn hand_over(&self, bodies: Vec<String>) -> usize {
-        let records = bodies
-            .into_iter()
-            .enumerate()
-            .map(|(index, body)| entry(index.to_string(), body));
-        self.batch(records.collect()).await.len()
-    }
-
-    /// The ids of the entries that failed.
-    async fn batch(&self, records: Vec<Entry>) -> Vec<String> {
-        let deadline = Instant::now() + Duration::from_mins(1);
-        let batch = Batch { records };
-        let outcome = deliver::handle(&self.functions.deliver, batch, deadline).await;
-        let failures = outcome.batch_item_failures.into_iter();
-        failures.map(|failure| failure.item_identifier).collect()
+        hand_over_to(&self.functions.deliver, bodies).await
     }
 }
 
-fn entry(message_id: String, body: String) -> Entry {
+/// As [`World::hand_over`], to an instance of `deliver`.
+pub async fn hand_over_to(deliver: &Arc<deliver::State>, bodies: Vec<String>) -> usize {
+    let bodies = bodies.into_iter().enumerate();
+    let records = bodies.map(|(index, body)| entry(index.to_string(), body, None));
+    batch(deliver, records.collect()).await.len()
+}
+
+/// The ids of the entries that failed.
+async fn batch(deliver: &Arc<deliver::State>, records: Vec<Entry>) -> Vec<String> {
+    let deadline = Instant::now() + Duration::from_mins(1);
+    let outcome = deliver::handle(deliver, Batch { records }, deadline).await;
+    let failures = outcome.batch_item_failures.into_iter();
+    failures.map(|failure| failure.item_identifier).collect()
+}
+
+fn entry(message_id: String, body: String, message_group_id: Option<String>) -> Entry {
     Entry {
         message_id,
         body,
-        attributes: Attributes::default(),
+        attributes: Attributes { message_group_id },
     }
 }
