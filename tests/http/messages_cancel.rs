@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use axum::body::Body;
 use serde_json::{Value, json};
+use shared::aws::messages::Record;
 use shared::model::retry::Ambiguous;
+use shared::model::tenant::Tenant;
 use tests::mail_server::{self, Answer as Reply, MailServer, Script};
 use tests::world::{Answer, Client, World};
 
-use crate::support::{default_connection, problem, received, sending, submitted};
+use crate::support::{claimed, default_connection, id_of, problem, received, sending, submitted};
 
 async fn start(script: Script) -> (World, Client, String, MailServer) {
     let world = World::adjusted(mail_server::dialer(), |functions| {
@@ -137,6 +139,50 @@ async fn what_may_have_left_or_is_at_its_end_is_not_cancelled() {
 }
 
 #[tokio::test]
+async fn a_change_is_not_written_over_a_claim_an_attempt_or_a_queueing() {
+    let script = Script::new().on("RCPT", "450 4.2.1 later");
+    let (world, tenant, _connection, _server) = start(script).await;
+    let acme = Tenant::new("acme").expect("a tenant");
+    let messages = world.functions.submit.messages.clone();
+    let read = async |path: &str| {
+        let id = id_of(path).parse().expect("an id");
+        let record = messages.find(&acme, id).await.expect("read");
+        record.expect("there")
+    };
+    let written = async |before: &Record| {
+        let mut changed = before.clone();
+        changed.message.cancel(world.clock.now()).expect("possible");
+        let written = messages.replace(before, &changed, None).await;
+        written.expect("the table answers")
+    };
+    let path = submitted(&tenant, json!({})).await;
+    let queued = read(&path).await;
+    assert_eq!(world.deliver().await, 0);
+    assert!(!written(&queued).await, "after an attempt");
+
+    let retrying = read(&path).await;
+    world.clock.advance(Duration::from_mins(2));
+    world.sweep().await;
+    assert!(!written(&retrying).await, "after a queueing");
+
+    let retrying = read(&path).await;
+    assert_eq!(world.deliver().await, 0);
+    let again = read(&path).await;
+    assert_eq!(again.message.status, retrying.message.status);
+    assert!(
+        !written(&retrying).await,
+        "after an attempt that changed no state"
+    );
+
+    let path = submitted(&tenant, json!({})).await;
+    let queued = read(&path).await;
+    claimed(&world).await;
+    assert!(!written(&queued).await, "after a claim");
+
+    assert!(written(&again).await, "after nothing");
+}
+
+#[tokio::test]
 async fn a_message_cancelled_while_a_worker_takes_it_is_either_cancelled_or_sent() {
     let (world, tenant, _connection, server) = start(Script::new()).await;
     let world = Arc::new(world);
@@ -148,7 +194,7 @@ async fn a_message_cancelled_while_a_worker_takes_it_is_either_cancelled_or_sent
             async move { world.deliver().await }
         });
         // Somewhere between the claim and the end, as it comes.
-        for _ in 0..round {
+        for _ in 0..round * 10 {
             tokio::task::yield_now().await;
         }
         let answer = cancel(&tenant, &path).await;

@@ -217,7 +217,7 @@ async fn a_parked_message_retried_while_a_worker_takes_it_is_sent_once() {
             async move { world.deliver().await }
         });
         // Somewhere between the claim and the end, as it comes.
-        for _ in 0..round {
+        for _ in 0..round * 10 {
             tokio::task::yield_now().await;
         }
         let answer = retry(&tenant, &path).await;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use shared::aws::messages::Claim;
 use shared::aws::queue::Delivery;
 use tests::mail_server::{MailServer, SeenMessage};
 use tests::world::{Answer, Client, World, merged, reaching};
@@ -45,15 +46,21 @@ pub(crate) async fn sent(world: &World, tenant: &Client, changes: Value) -> Valu
 /// A message of this tenant whose body may be leaving: a worker claimed it for a minute and passed the fence. Its path.
 pub(crate) async fn sending(world: &World, tenant: &Client) -> String {
     let path = submitted(tenant, json!({})).await;
+    let claim = claimed(world).await;
+    let messages = &world.functions.deliver.messages;
+    assert!(messages.intend(&claim).await.expect("written"));
+    path
+}
+
+/// A worker's claim for a minute on the first message in the queue, which is empty then.
+pub(crate) async fn claimed(world: &World) -> Claim {
     let entry = world.take_queue().await.remove(0);
     let delivery: Delivery = serde_json::from_str(&entry).expect("a delivery");
     let messages = &world.functions.deliver.messages;
     let now = world.clock.now();
     let lease = now + Duration::from_mins(1);
     let claim = messages.claim(&delivery, "a worker".to_owned(), now, lease);
-    let claim = claim.await.expect("written").expect("claimed");
-    assert!(messages.intend(&claim).await.expect("written"));
-    path
+    claim.await.expect("written").expect("claimed")
 }
 
 /// A connection to `server` that has the default role.
