@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 mod deliveries;
+mod requests;
 
 use axum::Router;
 use axum::body::Body;

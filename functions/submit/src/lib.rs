@@ -1,6 +1,7 @@
-//! Messages: submit, look at, and explain who would send. This function knows no passwords and speaks to no mail server.
+//! Messages: submit (also by events), look at, and explain who would send. This function knows no passwords and speaks to no mail server.
 
 mod config;
+pub mod events;
 mod explain_sender;
 mod get;
 mod submit;

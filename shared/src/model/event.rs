@@ -1,54 +1,37 @@
 //! What a change tells the outside: the attribute `event` of the item that the change wrote. Streams forward the items that have
 //! one, so that there is no event without its change and no change without its event.
 
-use serde::{Deserialize, Serialize};
+mod connection;
+mod message;
+mod rejection;
 
-use super::connection::{Connection, Verification};
-use super::ids::ConnectionId;
-use super::tenant::Tenant;
+use serde::Serialize;
+
+pub use connection::{Changed, Removed, Verified};
+pub use message::{Answer, Delivered, LastAttempt, RecipientOutcome};
+pub use rejection::{Rejected, Source};
 
 /// An event as it is forwarded. It holds no passwords and no content.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Event {
     /// EventBridge's detail type.
-    pub detail_type: String,
+    pub detail_type: &'static str,
     /// EventBridge's detail.
-    pub detail: Verified,
+    pub detail: Detail,
 }
 
-/// A connection was verified as it is saved.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verified {
-    /// Whose connection.
-    pub tenant: Tenant,
-    /// Which one.
-    pub connection_id: ConnectionId,
-    /// The tenant's name for it.
-    pub name: String,
-    /// How it went.
-    pub verification: Verification,
-    /// Who asked for it: `sub` of the token.
-    pub by: Option<String>,
-}
-
-impl Event {
-    /// `connection` was verified as it is saved, by `by`, and `verification` came out.
-    #[must_use]
-    pub fn verified(
-        tenant: &Tenant,
-        connection: &Connection,
-        verification: &Verification,
-        by: Option<&str>,
-    ) -> Self {
-        Self {
-            detail_type: "Connection Verified".to_owned(),
-            detail: Verified {
-                tenant: tenant.clone(),
-                connection_id: connection.id,
-                name: connection.settings.name.clone(),
-                verification: verification.clone(),
-                by: by.map(str::to_owned),
-            },
-        }
-    }
+/// What an event says, by its detail type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Detail {
+    /// `Connection Created` and `Connection Updated`
+    Changed(Box<Changed>),
+    /// `Connection Deleted`
+    Removed(Box<Removed>),
+    /// `Connection Verified`
+    Verified(Box<Verified>),
+    /// `Message Sent`, `Message Deferred` and `Message Failed`
+    Delivered(Box<Delivered>),
+    /// `Message Rejected`
+    Rejected(Box<Rejected>),
 }
