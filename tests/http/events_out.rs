@@ -196,6 +196,22 @@ async fn every_attempt_that_fails_is_told_and_the_steps_between_are_not() {
 }
 
 #[tokio::test]
+async fn claiming_a_message_that_waits_does_not_tell_again_why_it_waits() {
+    let (world, mut streams) = start().await;
+    let tenant = world.tenant("acme");
+    let server = MailServer::start(Script::new().on(".", "451 4.3.0 later")).await;
+    default_connection(&tenant, &server, json!({})).await;
+    let path = submitted(&tenant, json!({})).await;
+    assert_eq!(world.deliver().await, 0);
+    events(&mut streams);
+    // An entry of the queue that came late, and no sweep before it.
+    world.clock.advance(Duration::from_hours(1));
+    let entry = json!({"tenant": "acme", "message_id": id_of(&path)}).to_string();
+    assert_eq!(world.hand_over(vec![entry]).await, 0);
+    assert_eq!(only(&mut streams).1["attempts"], 2);
+}
+
+#[tokio::test]
 async fn a_message_that_nobody_can_send_is_told_once_while_it_waits() {
     let (world, mut streams) = start().await;
     let tenant = world.tenant("acme");
