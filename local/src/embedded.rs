@@ -8,6 +8,7 @@ mod data;
 mod queue;
 mod secrets;
 mod set_up;
+mod streams;
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,9 @@ use winterbaume_s3::S3Service;
 use self::data::DataDir;
 use self::queue::FifoQueues;
 use self::secrets::KeptSecrets;
+use self::streams::Tables;
+
+pub use self::streams::{Forwarded, Streams};
 
 /// The region that the embedded services believe to be in.
 pub const REGION: &str = "eu-west-3";
@@ -37,6 +41,10 @@ pub const CONTENT_BUCKET: &str = "content";
 pub const QUEUE: &str = "deliveries.fifo";
 /// Where an entry of the queue ends after [`MAX_RECEIVES`] failures.
 pub const DEAD_LETTER_QUEUE: &str = "deliveries-dlq.fifo";
+/// The queue in which producers ask for messages; not FIFO.
+pub const REQUESTS_QUEUE: &str = "email-requests";
+/// Where an entry of the producers' queue ends after [`MAX_RECEIVES`] failures.
+pub const REQUESTS_DEAD_LETTER_QUEUE: &str = "email-requests-dlq";
 /// How often an entry is received before it is moved to the dead-letter queue.
 pub const MAX_RECEIVES: u32 = 5;
 
@@ -49,12 +57,17 @@ pub struct Embedded {
     pub secrets: aws_sdk_secretsmanager::Client,
     /// Holds [`CONTENT_BUCKET`].
     pub s3: aws_sdk_s3::Client,
-    /// Holds [`QUEUE`] and [`DEAD_LETTER_QUEUE`].
+    /// Holds [`QUEUE`] and [`REQUESTS_QUEUE`], each with its dead-letter queue.
     pub queue: aws_sdk_sqs::Client,
     /// The URL of [`QUEUE`].
     pub queue_url: String,
     /// The URL of [`DEAD_LETTER_QUEUE`].
     pub dead_letter_url: String,
+    /// The URL of [`REQUESTS_QUEUE`].
+    pub requests_url: String,
+    /// The URL of [`REQUESTS_DEAD_LETTER_QUEUE`].
+    pub requests_dead_letter_url: String,
+    tables_inside: Tables,
     deleted: broadcast::Sender<String>,
     tables: JoinHandle<()>,
     // Dropping it stops the server of the tables.
@@ -144,6 +157,7 @@ impl Embedded {
             None => Database::memory(),
         }
         .map_err(service("DynamoDB"))?;
+        let served = database.clone();
         let listener = hidden_listener().await.map_err(EmbeddedError::Listen)?;
         let address = listener.local_addr().map_err(EmbeddedError::Listen)?;
         let (stop_tables, stopped) = oneshot::channel::<()>();
@@ -151,8 +165,7 @@ impl Embedded {
             let stop = async {
                 let _ = stopped.await;
             };
-            if let Err(error) =
-                dynoxide::server::serve_with_shutdown(listener, database, stop).await
+            if let Err(error) = dynoxide::server::serve_with_shutdown(listener, served, stop).await
             {
                 tracing::error!(error, "the embedded DynamoDB has stopped");
             }
@@ -186,7 +199,7 @@ impl Embedded {
         let dynamodb = config!(aws_sdk_dynamodb, plain_http)
             .endpoint_url(format!("http://{address}"))
             .build();
-        let embedded = Self {
+        let mut embedded = Self {
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb),
             secrets: aws_sdk_secretsmanager::Client::from_conf(
                 config!(aws_sdk_secretsmanager, http.clone()).build(),
@@ -199,6 +212,9 @@ impl Embedded {
             queue: aws_sdk_sqs::Client::from_conf(config!(aws_sdk_sqs, http).build()),
             queue_url: String::new(),
             dead_letter_url: String::new(),
+            requests_url: String::new(),
+            requests_dead_letter_url: String::new(),
+            tables_inside: Tables(database),
             deleted,
             tables,
             stop_tables,
@@ -207,7 +223,12 @@ impl Embedded {
         embedded.create_table(CONNECTIONS_TABLE, false).await?;
         embedded.create_table(MESSAGES_TABLE, true).await?;
         embedded.create_bucket().await?;
-        embedded.with_queues().await
+        (embedded.queue_url, embedded.dead_letter_url) =
+            embedded.create_queues(QUEUE, DEAD_LETTER_QUEUE).await?;
+        (embedded.requests_url, embedded.requests_dead_letter_url) = embedded
+            .create_queues(REQUESTS_QUEUE, REQUESTS_DEAD_LETTER_QUEUE)
+            .await?;
+        Ok(embedded)
     }
 
     /// The receipt handles of queue entries as they are deleted: what frees an entry's group before its batch has ended.
@@ -221,6 +242,7 @@ impl Embedded {
         drop(self.stop_tables);
         // The pooled connections of the client are closed with it, or the server would wait for them.
         drop(self.dynamodb);
+        drop(self.tables_inside);
         // A clone of the client that somebody still holds may keep a request open: that is not worth waiting for.
         let _ = tokio::time::timeout(Duration::from_secs(5), self.tables).await;
         drop(self.data);

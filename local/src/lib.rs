@@ -3,6 +3,7 @@
 pub mod certificate;
 pub mod cli;
 pub mod embedded;
+mod events;
 mod functions;
 mod guide;
 mod host;

@@ -1,4 +1,4 @@
-//! What stands between a FIFO queue and a function: Lambda's event source mapping, as the AWS manual describes it.
+//! What stands between a queue and a function: Lambda's event source mapping, as the AWS manual describes it.
 //!
 //! Batches of up to ten, several at a time; while an entry of a group is in flight no other of that group is handed out;
 //! what the function reports as failed (`ReportBatchItemFailures`) comes again, and goes to the dead-letter queue after
@@ -50,6 +50,15 @@ impl Poller {
         }
     }
 
+    /// The same for the queue in which producers ask for messages. It isn't FIFO: each entry is a group of its own.
+    #[must_use]
+    pub fn of_requests(embedded: &Embedded, retry_after: Duration) -> Self {
+        Self {
+            queue_url: embedded.requests_url.clone(),
+            ..Self::new(embedded, retry_after)
+        }
+    }
+
     /// Hands out batches until `stop` holds true, then waits for those that are out.
     ///
     /// The handler takes an SQS event and gives `{"batchItemFailures": [{"itemIdentifier": …}]}`. As with Lambda, an error, a
@@ -97,7 +106,7 @@ impl Poller {
                 messages = received => {
                     receiving = None;
                     for message in messages {
-                        groups.hold(entry(message));
+                        groups.hold(entry(message, &self.queue_url));
                     }
                 }
                 () = expired(groups.next_expiry()) => groups.expire(Instant::now()),
@@ -134,7 +143,7 @@ async fn receive(queue: Client, queue_url: String) -> Vec<Message> {
     }
 }
 
-fn entry(message: Message) -> Entry {
+fn entry(message: Message, queue_url: &str) -> Entry {
     let attributes = message.attributes.unwrap_or_default();
     let attribute = |name| attributes.get(&name).cloned().unwrap_or_default();
     let id = message.message_id.unwrap_or_default();
@@ -142,7 +151,10 @@ fn entry(message: Message) -> Entry {
     let receives = attribute(MessageSystemAttributeName::ApproximateReceiveCount);
     Entry {
         place: attribute(MessageSystemAttributeName::SequenceNumber),
-        group: attribute(MessageSystemAttributeName::MessageGroupId),
+        group: attributes
+            .get(&MessageSystemAttributeName::MessageGroupId)
+            .unwrap_or(&id)
+            .clone(),
         receives: receives.parse().unwrap_or(1),
         record: json!({
             "messageId": id,
@@ -158,7 +170,7 @@ fn entry(message: Message) -> Entry {
             "eventSourceARN": format!(
                 "arn:aws:sqs:{}:123456789012:{}",
                 crate::embedded::REGION,
-                crate::embedded::QUEUE
+                queue_url.rsplit('/').next().unwrap_or_default()
             ),
             "awsRegion": crate::embedded::REGION,
         }),

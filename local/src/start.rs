@@ -1,5 +1,6 @@
 //! Everything at once.
 
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ use shared::model::tenant::Tenant;
 use shared::smtp::{Deadlines, Dialer, Tls};
 use shared::web::caller::Caller;
 use shared::web::problem::Problem;
+use submit::events::Incoming;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -31,7 +33,8 @@ use verify::Way;
 
 use crate::certificate::{Certificate, CertificateError};
 use crate::cli::Options;
-use crate::embedded::{Embedded, EmbeddedError};
+use crate::embedded::{Embedded, EmbeddedError, Streams};
+use crate::events;
 use crate::functions::Functions;
 use crate::host;
 use crate::inbox::{self, Inbox};
@@ -158,9 +161,18 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
 
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    let app = app(&functions, options.tenant.clone(), inbox.store.clone());
+    let streams = embedded.streams().await?;
+    let app = app(
+        &functions,
+        options.tenant.clone(),
+        inbox.store.clone(),
+        streams,
+    );
     tasks.spawn(inbox.serve(stopped.clone()));
     tasks.spawn(Poller::new(&embedded, RETRY_AFTER).run(worker(&functions), stopped.clone()));
+    tasks.spawn(
+        Poller::of_requests(&embedded, RETRY_AFTER).run(requests(&functions), stopped.clone()),
+    );
     tasks.spawn(sweeper(functions, stopped.clone()));
     tasks.spawn(async move {
         let mut stopped = stopped;
@@ -183,7 +195,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
 }
 
 /// All that is served over HTTP. There is no authorizer: every request is the tenant's.
-fn app(functions: &Functions, tenant: Tenant, inbox: inbox::Store) -> Router {
+fn app(functions: &Functions, tenant: Tenant, inbox: inbox::Store, streams: Streams) -> Router {
     let caller = Caller {
         tenant,
         subject: None,
@@ -196,6 +208,7 @@ fn app(functions: &Functions, tenant: Tenant, inbox: inbox::Store) -> Router {
             std::future::ready(request)
         }));
     inbox::routes(inbox)
+        .merge(events::routes(streams))
         .fallback_service(routes)
         .layer(middleware::from_fn(host::only_this_machine))
 }
@@ -211,6 +224,21 @@ fn worker(
             let batch: Batch = serde_json::from_value(event)?;
             let deadline = tokio::time::Instant::now() + INVOCATION;
             serde_json::to_value(deliver::handle(&state, batch, deadline).await)
+        })
+    }
+}
+
+/// What Lambda runs for each batch of the producers' queue.
+fn requests(
+    functions: &Functions,
+) -> impl Fn(Value) -> BoxFuture<Result<Value, Box<dyn Error + Send + Sync>>> + use<> {
+    let state = Arc::clone(&functions.submit);
+    move |event| {
+        let state = Arc::clone(&state);
+        Box::pin(async move {
+            let batch: submit::events::Batch = serde_json::from_value(event)?;
+            let outcome = submit::events::handle(&state, Incoming::Batch(batch)).await?;
+            Ok(serde_json::to_value(outcome)?)
         })
     }
 }

@@ -7,6 +7,8 @@ mod connections_idempotency;
 mod default_role;
 mod default_rules;
 mod deliverability;
+mod events_in;
+mod events_out;
 mod gateway;
 mod health;
 mod internal_addresses;

@@ -323,7 +323,7 @@ async fn no_test_message_is_sent_where_a_stage_failed_or_its_address_is_wrong() 
 }
 
 #[tokio::test]
-async fn the_kept_outcome_carries_its_event_which_the_next_change_drops() {
+async fn the_kept_outcome_carries_its_event_which_the_next_change_replaces() {
     let server = MailServer::start(Script::new().starttls()).await;
     let world = World::start().await;
     let tenant = world.tenant("acme");
@@ -348,7 +348,8 @@ async fn the_kept_outcome_carries_its_event_which_the_next_change_drops() {
         item.remove("event")
             .map(|event| serde_dynamo::from_attribute_value::<_, Value>(event).expect("JSON"))
     };
-    assert_eq!(event().await, None);
+    let told = |event: Option<Value>| event.map(|event| event["detail_type"].clone());
+    assert_eq!(told(event().await), Some(json!("Connection Created")));
     // With somebody to send to it is verified as it is saved, too.
     let answer = tenant
         .post(
@@ -371,5 +372,5 @@ async fn the_kept_outcome_carries_its_event_which_the_next_change_drops() {
         }))
     );
     tenant.patch(&path, &json!({"sender_name": "Acme"})).await;
-    assert_eq!(event().await, None);
+    assert_eq!(told(event().await), Some(json!("Connection Updated")));
 }

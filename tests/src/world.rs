@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 mod deliveries;
+mod requests;
 
 pub use deliveries::hand_over_to;
 

@@ -10,9 +10,11 @@ use shared::aws::connections::{
     connection_key, default_key, idempotency_key, name_key, secret_note, secret_note_key,
     still_noted,
 };
+use shared::aws::event;
 use shared::aws::item::{self, Item, string};
 use shared::aws::transaction::{Condition, Ended, Transaction};
 use shared::model::connection::{Connection, ConnectionResource, Health, Verification};
+use shared::model::event::Event;
 use shared::model::ids::ConnectionId;
 use shared::model::password::Password;
 use shared::model::settings::{ConnectionInput, NewConnection, PasswordChange};
@@ -163,16 +165,15 @@ impl Request<'_> {
             Some(connection.etag(default)),
             &ConnectionResource::new(connection.clone(), default),
         )?;
+        let by = self.caller.subject.as_deref();
+        let mut item = item::write(connection_key(tenant, connection.id), &connection)?;
+        event::carry(&mut item, &Event::created(tenant, &connection, default, by))?;
         let mut attempts = Attempts::default();
         loop {
             let free = || Condition::new("attribute_not_exists(pk)");
             let holder = |key: Item| item_with_id(key, connection.id);
             let mut transaction = Transaction::new(&connections.client, &connections.name)
-                .put(
-                    Write::Connection,
-                    item::write(connection_key(tenant, connection.id), &connection)?,
-                    free(),
-                )
+                .put(Write::Connection, item.clone(), free())
                 .put(
                     Write::Name,
                     holder(name_key(tenant, &connection.settings.name)),

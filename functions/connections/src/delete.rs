@@ -6,8 +6,10 @@ use axum::extract::State as Shared;
 use axum::http::{HeaderMap, StatusCode};
 use shared::aws::attempts::Attempts;
 use shared::aws::connections::{connection_key, default_key, name_key, secret_note};
+use shared::aws::event;
 use shared::aws::item::number;
 use shared::aws::transaction::{Condition, Ended, Transaction};
+use shared::model::event::Event;
 use shared::model::field::FieldCode;
 use shared::model::ids::ConnectionId;
 use shared::web::caller::Caller;
@@ -72,6 +74,8 @@ pub(crate) async fn delete_connection(
                 "all mail is sent through the default connection: hand the role over with ?replacement=<id>, or give it up first with \"default\": false",
             ));
         }
+        let by = caller.subject.as_deref();
+        let event = Event::deleted(tenant, &stored, is_default, replacement, by);
         let mut transaction = Transaction::new(&connections.client, &connections.name)
             .delete(
                 Write::Connection,
@@ -81,6 +85,11 @@ pub(crate) async fn delete_connection(
             .delete(
                 Write::Name,
                 name_key(tenant, &stored.settings.name),
+                Condition::none(),
+            )
+            .put(
+                Write::Event,
+                event::alone(tenant, clock.ulid(), &event, clock.now())?,
                 Condition::none(),
             );
         if let Some(secret) = &stored.secret {
@@ -126,6 +135,7 @@ pub(crate) async fn delete_connection(
 enum Write {
     Connection,
     Name,
+    Event,
     Secret,
     Replacement,
     Default,

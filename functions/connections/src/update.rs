@@ -9,10 +9,12 @@ use shared::aws::attempts::Attempts;
 use shared::aws::connections::{
     connection_key, default_key, name_key, secret_note, secret_note_key, still_noted,
 };
+use shared::aws::event;
 use shared::aws::health::as_read;
 use shared::aws::item::{self, number, string};
 use shared::aws::transaction::{Condition, Ended, Transaction};
 use shared::model::connection::{Connection, ConnectionResource, Verification};
+use shared::model::event::Event;
 use shared::model::ids::ConnectionId;
 use shared::model::password::Password;
 use shared::model::settings::{Accepted, ConnectionInput, PasswordChange};
@@ -82,6 +84,7 @@ pub(crate) async fn update_connection(
             state: &state,
             caller: &caller,
             stored,
+            is_default,
             role,
             kept: &mut kept,
         };
@@ -146,6 +149,7 @@ enum Write {
     Note,
     OldSecret,
     Default,
+    Event,
 }
 
 enum Written {
@@ -159,6 +163,7 @@ struct Change<'a> {
     state: &'a State,
     caller: &'a Caller,
     stored: Connection,
+    is_default: bool,
     role: Role,
     /// The secret with the new password, once it is created: one is enough for all attempts.
     kept: &'a mut Option<String>,
@@ -200,9 +205,11 @@ impl Change<'_> {
             ..self.stored.clone()
         };
 
+        let mut item = item::write(connection_key(tenant, id), &connection)?;
+        event::carry(&mut item, &self.event(&connection))?;
         let mut transaction = Transaction::new(&connections.client, &connections.name).put(
             Write::Connection,
-            item::write(connection_key(tenant, id), &connection)?,
+            item,
             as_read(&self.stored)?,
         );
         let (old_name, new_name) = (&self.stored.settings.name, &connection.settings.name);
@@ -248,9 +255,11 @@ impl Change<'_> {
         }
     }
 
-    /// Writes the role alone, on the version that was read.
+    /// Writes the role alone, on the version that was read. Its event is an item of its own, as the pointer may be gone afterwards.
     async fn write_role(self) -> Result<Written, Problem> {
-        let State { connections, .. } = self.state;
+        let State {
+            connections, clock, ..
+        } = self.state;
         let unchanged =
             Condition::new("version = :version").with(":version", number(self.stored.version));
         let transaction = Transaction::new(&connections.client, &connections.name).check(
@@ -258,10 +267,30 @@ impl Change<'_> {
             connection_key(&self.caller.tenant, self.stored.id),
             unchanged,
         );
+        let transaction = transaction.put(
+            Write::Event,
+            event::alone(
+                &self.caller.tenant,
+                clock.ulid(),
+                &self.event(&self.stored),
+                clock.now(),
+            )?,
+            Condition::none(),
+        );
         match self.switch(transaction).write().await? {
             Ended::Written => Ok(Written::Done(Box::new(self.stored))),
             Ended::Refused(_) | Ended::Conflict => Ok(Written::Outrun),
         }
+    }
+
+    /// What the change to `after` tells.
+    fn event(&self, after: &Connection) -> Event {
+        Event::updated(
+            &self.caller.tenant,
+            (&self.stored, self.is_default),
+            (after, self.role.held(self.is_default)),
+            self.caller.subject.as_deref(),
+        )
     }
 
     fn switch<'t>(&self, transaction: Transaction<'t, Write>) -> Transaction<'t, Write> {

@@ -255,6 +255,41 @@ mod tests {
     }
 
     #[test]
+    fn headers_about_lists_threads_and_automatic_mail_come_out_as_they_were_given() {
+        let url = format!("https://lists.example/u/{}", "a1b2c3d4".repeat(90));
+        let references = (0..20)
+            .map(|n| format!("<{n}.0123456789abcdef@example.com>"))
+            .collect::<Vec<_>>()
+            .join(" ");
+        let given = [
+            (
+                "List-Unsubscribe",
+                format!("<mailto:leave@example.com>, <{url}>"),
+            ),
+            (
+                "List-Unsubscribe-Post",
+                "List-Unsubscribe=One-Click".to_owned(),
+            ),
+            ("List-Id", "News <news.example.com>".to_owned()),
+            ("In-Reply-To", "<1.0123456789abcdef@example.com>".to_owned()),
+            ("References", references),
+            ("Auto-Submitted", "auto-generated".to_owned()),
+            ("Precedence", "bulk".to_owned()),
+        ];
+        let headers: std::collections::BTreeMap<_, _> = given.iter().cloned().collect();
+        let bytes = rendered(json!({"to": ["a@example.com"], "text": "x", "headers": headers}));
+        let mail = MessageParser::default().parse(&bytes).expect("parses");
+        for (name, value) in &given {
+            let raw = mail.header_raw(*name).expect(name);
+            // Unfolded (RFC 5322 §2.2.3): nothing may be encoded here, and no word broken.
+            let unfolded = raw.replace("\r\n", "");
+            assert_eq!(unfolded.trim(), value, "{name}");
+        }
+        let text = String::from_utf8(bytes).expect("seven-bit");
+        assert!(text.lines().all(|line| line.len() <= 998));
+    }
+
+    #[test]
     fn a_text_gets_no_line_that_it_did_not_have() {
         for (text, ends) in [
             ("a", "\r\n\r\na\r\n"),

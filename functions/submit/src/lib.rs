@@ -1,8 +1,10 @@
-//! Messages: submit, look at, retry, cancel, and explain who would send. This function knows no passwords and speaks to no mail server.
+//! Messages: submit (also by events), look at, retry, cancel, and explain who would send. This function knows no passwords and speaks to
+//! no mail server.
 
 mod cancel;
 mod change;
 mod config;
+pub mod events;
 mod explain_sender;
 mod get;
 mod list;

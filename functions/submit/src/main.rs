@@ -1,18 +1,35 @@
-//! The Lambda function `submit`.
+//! The Lambda function `submit`: behind API Gateway, and behind EventBridge and the producers' queue.
 
 use std::sync::Arc;
 
-use lambda_http::request::RequestContext;
+use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
+use lambda_http::request::{LambdaRequest, RequestContext};
+use lambda_http::{Adapter, Error};
+use serde_json::value::RawValue;
 use shared::{aws::clients::Clients, telemetry, web::app};
+use submit::events::{Incoming, handle};
 use submit::{Config, routes};
+use tower::ServiceExt as _;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_http::Error> {
+async fn main() -> Result<(), Error> {
     telemetry::start();
     let config = Config::from_env()?;
-    let routes = routes(Arc::new(config.state(&Clients::from_env()?)));
-    lambda_http::run(app::behind_gateway(routes, config.tenant_claim, |it| {
+    let state = Arc::new(config.state(&Clients::from_env()?));
+    let app = app::behind_gateway(routes(Arc::clone(&state)), config.tenant_claim, |it| {
         serde_json::json!(it.get::<RequestContext>())
+    });
+    let (state, http) = (&state, &Adapter::from(app));
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
+        let LambdaEvent { payload, context } = event;
+        let answer = if let Some(incoming) = Incoming::read(payload.get())? {
+            serde_json::to_value(handle(state, incoming).await?)
+        } else {
+            let request: LambdaRequest = serde_json::from_str(payload.get())?;
+            let event = LambdaEvent::new(request, context);
+            serde_json::to_value(http.clone().oneshot(event).await?)
+        };
+        Ok::<_, Error>(answer?)
     }))
     .await
 }

@@ -11,6 +11,7 @@ use shared::aws::transaction::{Condition, Ended, Transaction};
 use shared::model::ids::MessageId;
 use shared::model::message::Message;
 use shared::model::submission::{MessageInput, Submission};
+use shared::model::tenant::Tenant;
 use shared::model::timestamp::Timestamp;
 use shared::web::body::JsonBody;
 use shared::web::caller::Caller;
@@ -42,16 +43,29 @@ pub(crate) async fn submit_message(
     body: JsonBody,
 ) -> Result<Answer, Problem> {
     let key = IdempotencyKey::from_headers(&headers)?;
+    accept(&state, &caller.tenant, key.as_ref(), &body).await
+}
+
+/// Accepts a message of `tenant`, whichever way it came: the body is a [`MessageInput`].
+///
+/// # Errors
+/// Why not.
+pub(crate) async fn accept(
+    state: &State,
+    tenant: &Tenant,
+    key: Option<&IdempotencyKey>,
+    body: &JsonBody,
+) -> Result<Answer, Problem> {
     let submission = Submission::try_from(body.read::<MessageInput>()?)?;
     let request = Request {
-        state: &state,
-        caller: &caller,
-        key: key.as_ref(),
+        state,
+        tenant,
+        key,
         fingerprint: body.fingerprint(None),
         now: state.clock.now(),
     };
 
-    let senders = state.connections.senders(&caller.tenant).await?;
+    let senders = state.connections.senders(tenant).await?;
     let (decision, limits) = match senders.decide(submission.requested) {
         Ok((decision, connection)) => (decision, connection.settings.limits),
         // The same request may have been accepted while there still was a sender.
@@ -65,14 +79,11 @@ pub(crate) async fn submit_message(
         submission.metadata,
         request.now,
     );
-    let mut record = Record::new(caller.tenant.clone(), message);
+    let mut record = Record::new(tenant.clone(), message);
     record.concurrency = limits.concurrency;
 
     // Content first: a record without content could not be sent, content without a record is only garbage, and expires.
-    state
-        .content
-        .put(&caller.tenant, id, &submission.content)
-        .await?;
+    state.content.put(tenant, id, &submission.content).await?;
     let answer = Answer::new(
         StatusCode::ACCEPTED,
         format!("/v1/messages/{id}"),
@@ -91,7 +102,7 @@ pub(crate) async fn submit_message(
 
 struct Request<'a> {
     state: &'a State,
-    caller: &'a Caller,
+    tenant: &'a Tenant,
     key: Option<&'a IdempotencyKey>,
     fingerprint: String,
     now: Timestamp,
@@ -117,7 +128,7 @@ impl Request<'_> {
             return Ok(None);
         };
         let remembered = Remembered::new(&self.fingerprint, answer, self.now);
-        let key = idempotency_key(&self.caller.tenant, key.digest());
+        let key = idempotency_key(self.tenant, key.digest());
         let ended = Transaction::new(&messages.client, &messages.name)
             .put(Write::Message, item, Condition::none())
             .put(
@@ -146,7 +157,7 @@ impl Request<'_> {
             .get_item()
             .table_name(&messages.name)
             .consistent_read(true);
-        let get = get.set_key(Some(idempotency_key(&self.caller.tenant, key.digest())));
+        let get = get.set_key(Some(idempotency_key(self.tenant, key.digest())));
         let output = get
             .send()
             .await

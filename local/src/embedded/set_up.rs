@@ -10,10 +10,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 
 use shared::aws::{due, message_list};
 
-use super::{
-    CONTENT_BUCKET, DEAD_LETTER_QUEUE, Embedded, EmbeddedError, MAX_RECEIVES, QUEUE, REGION,
-    service,
-};
+use super::{CONTENT_BUCKET, Embedded, EmbeddedError, MAX_RECEIVES, REGION, service};
 
 impl Embedded {
     pub(super) async fn create_table(
@@ -117,22 +114,17 @@ impl Embedded {
         }
     }
 
-    pub(super) async fn with_queues(mut self) -> Result<Self, EmbeddedError> {
-        let failed = service("SQS");
-        let url = |url: Option<String>| url.ok_or_else(|| service("SQS")("a queue has no URL"));
-        let created = self
-            .queue
-            .create_queue()
-            .queue_name(DEAD_LETTER_QUEUE)
-            .attributes(QueueAttributeName::FifoQueue, "true")
-            .send()
-            .await
-            .map_err(&failed)?;
-        self.dead_letter_url = url(created.queue_url)?;
+    /// Creates a queue, FIFO if its name ends so, and its dead-letter queue: their URLs.
+    pub(super) async fn create_queues(
+        &self,
+        name: &str,
+        dead_letter: &str,
+    ) -> Result<(String, String), EmbeddedError> {
+        let dead_letter_url = self.create_queue(dead_letter, None).await?;
         let attributes = self
             .queue
             .get_queue_attributes()
-            .queue_url(&self.dead_letter_url)
+            .queue_url(&dead_letter_url)
             .attribute_names(QueueAttributeName::QueueArn)
             .send()
             .await
@@ -143,16 +135,25 @@ impl Embedded {
             .ok_or_else(|| service("SQS")("a queue has no ARN"))?;
         let redrive =
             serde_json::json!({"deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVES});
-        let created = self
-            .queue
-            .create_queue()
-            .queue_name(QUEUE)
-            .attributes(QueueAttributeName::FifoQueue, "true")
-            .attributes(QueueAttributeName::RedrivePolicy, redrive.to_string())
-            .send()
-            .await
-            .map_err(&failed)?;
-        self.queue_url = url(created.queue_url)?;
-        Ok(self)
+        let url = self.create_queue(name, Some(redrive.to_string())).await?;
+        Ok((url, dead_letter_url))
+    }
+
+    async fn create_queue(
+        &self,
+        name: &str,
+        redrive: Option<String>,
+    ) -> Result<String, EmbeddedError> {
+        let mut request = self.queue.create_queue().queue_name(name);
+        if name.strip_suffix(".fifo").is_some() {
+            request = request.attributes(QueueAttributeName::FifoQueue, "true");
+        }
+        if let Some(redrive) = redrive {
+            request = request.attributes(QueueAttributeName::RedrivePolicy, redrive);
+        }
+        let created = request.send().await.map_err(service("SQS"))?;
+        created
+            .queue_url
+            .ok_or_else(|| service("SQS")("a queue has no URL"))
     }
 }

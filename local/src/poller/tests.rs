@@ -16,6 +16,10 @@ struct Polled {
 }
 
 async fn start() -> Polled {
+    start_with(Poller::new).await
+}
+
+async fn start_with(poller: impl FnOnce(&Embedded, Duration) -> Poller) -> Polled {
     let embedded = Embedded::start(None).await.expect("starts");
     let (send, batches) = mpsc::unbounded_channel();
     let handler = move |event: Value| {
@@ -36,7 +40,7 @@ async fn start() -> Polled {
         answered
     };
     let (stop, stopped) = watch::channel(false);
-    let poller = Poller::new(&embedded, Duration::ZERO);
+    let poller = poller(&embedded, Duration::ZERO);
     let running = tokio::spawn(poller.run(handler, stopped));
     Polled {
         embedded,
@@ -165,6 +169,42 @@ async fn an_entry_that_always_fails_ends_in_the_dead_letter_queue_and_frees_its_
         .await
         .expect("receive");
     assert_eq!(dead.messages()[0].body(), Some("poison"));
+}
+
+#[tokio::test]
+async fn an_entry_of_the_producers_queue_waits_for_no_other_and_ends_in_its_own_dead_letter_queue()
+{
+    let mut polled = start_with(Poller::of_requests).await;
+    let url = polled.embedded.requests_url.clone();
+    let queue = polled.embedded.queue.clone();
+    let send = |body: &str| {
+        let send = queue.send_message().queue_url(&url);
+        send.message_body(body).send()
+    };
+    send("bad").await.expect("sent");
+    let (_, _, bad) = polled.batch().await;
+    send("good").await.expect("sent");
+    let (bodies, records, good) = polled.batch().await;
+    assert_eq!(bodies, ["good 1"]);
+    let arn = records[0]["eventSourceARN"].as_str().expect("a text");
+    assert!(arn.ends_with(":email-requests"), "{arn}");
+    good.send(all_well()).expect("answered");
+    drop(bad);
+    for count in 2..=MAX_RECEIVES {
+        let (bodies, _, answer) = polled.batch().await;
+        assert_eq!(bodies, [format!("bad {count}")]);
+        drop(answer);
+    }
+    let dead = polled
+        .embedded
+        .queue
+        .receive_message()
+        .queue_url(&polled.embedded.requests_dead_letter_url)
+        .wait_time_seconds(5)
+        .send()
+        .await
+        .expect("receive");
+    assert_eq!(dead.messages()[0].body(), Some("bad"));
 }
 
 #[tokio::test]

@@ -26,9 +26,11 @@ async fn everything_is_served_under_this_machines_names_alone() {
     for (host, path, status) in [
         ("localhost:1", "/inbox", "200"),
         ("[::1]", "/v1/connections", "200"),
+        ("127.0.0.1", "/events", "200"),
         ("127.0.0.1", "/other", "404"),
         ("evil.example", "/inbox", "403"),
         ("evil.example", "/v1/connections", "403"),
+        ("evil.example", "/events", "403"),
         ("evil.example", "/other", "403"),
     ] {
         let response = get(&running, host, path).await.expect("an answer");
@@ -108,5 +110,37 @@ async fn the_guide_has_the_ports_that_were_taken() {
     assert!(guide.contains(&format!("api=http://{}\n", running.api)));
     assert!(guide.contains(&format!(r#""host": "localhost", "port": {port}"#)));
     assert!(guide.contains("--inbox-login") && !guide.contains("canary"));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_producers_put_into_their_queue_is_taken_and_what_is_wrong_with_it_is_among_the_events()
+ {
+    let running = start(options(&[])).await.expect("starts");
+    let embedded = &running.embedded;
+    let send = embedded
+        .queue
+        .send_message()
+        .queue_url(&embedded.requests_url)
+        .message_body(
+            r#"{"tenant": "local", "message": {"to": ["you@example.com"], "text": "x"}}"#,
+        );
+    let sent = send.send().await.expect("sent");
+    let id = sent.message_id.expect("a name");
+    let shown = async {
+        loop {
+            let events = get(&running, "localhost", "/events").await;
+            let events = events.expect("an answer");
+            if events.contains(&id) {
+                return events;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let shown = tokio::time::timeout(Duration::from_secs(10), shown).await;
+    let shown = shown.expect("in time");
+    for part in ["Message Rejected", "no_sender", r#""tenant":"local""#] {
+        assert!(shown.contains(part), "{shown}");
+    }
     running.stop().await;
 }

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `connection#<id>` | a connection |
 //! | `default` | the pointer to the connection that has the default role; at most one, as it is one item |
+//! | `event#<ulid>` | the event of a change that leaves no other item, a deletion for instance |
 //! | `key#<digest>` | an idempotency key and the answer it stands for |
 //! | `limit#<what>` | how often the tenant has done that within the window that is open: the functions' own |
 //! | `rate#<connection id>` | the starts that are reserved through a connection with limits |
@@ -24,6 +25,7 @@ use serde::Deserialize;
 use super::attempts::Attempts;
 use super::due;
 use super::error::StorageError;
+use super::event;
 use super::item::{self, Item, string};
 use super::transaction::{Condition, LATER};
 use crate::model::connection::{
@@ -262,7 +264,7 @@ impl ConnectionsTable {
             .map_or_else(String::new, |at| at.to_string());
         let value = serde_dynamo::to_attribute_value(verification).map_err(corrupt)?;
         let event = Event::verified(tenant, connection, verification, by);
-        let event = serde_dynamo::to_attribute_value(event).map_err(corrupt)?;
+        let event = event::attribute(&event)?;
         let recovers = verification.status == VerificationStatus::Passed
             && connection.health.status != HealthStatus::Ok;
         let health = verification.checked_at.filter(|_| recovers).map(Health::ok);

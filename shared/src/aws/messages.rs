@@ -1,4 +1,5 @@
-//! The table of messages: `<tenant>/<message id>` is a message's record, `<tenant>/key/<digest>` an idempotency key.
+//! The table of messages: `<tenant>/<message id>` is a message's record, `<tenant>/key/<digest>` an idempotency key, `/rejected/<digest>`
+//! the event about a message that was asked for by an event and not accepted.
 //!
 //! Beside the message as its tenant sees it, the record holds how often it was queued (`enqueued`), how long it has been tried and
 //! parked (`patience`), when the sweeper must look at it (`due_at`), and the claim of the worker that has it (`owner`, `lease_until`,
@@ -19,8 +20,10 @@ use serde::{Deserialize, Serialize};
 
 use super::due;
 use super::error::StorageError;
+use super::event;
 use super::item::{self, Item, number, string};
 use super::queue::Delivery;
+use crate::model::event::Event;
 use crate::model::ids::{ConnectionId, MessageId};
 use crate::model::message::{Message, Status};
 use crate::model::retry::Patience;
@@ -195,7 +198,7 @@ impl MessagesTable {
             .update_item()
             .table_name(&self.name)
             .set_key(Some(message_key(&delivery.tenant, delivery.message_id)))
-            .update_expression("SET #status = :sending, #owner = :owner, lease_until = :lease, due_shard = :shard, due_at = :lease, phase = :before, updated_at = :now")
+            .update_expression("SET #status = :sending, #owner = :owner, lease_until = :lease, due_shard = :shard, due_at = :lease, phase = :before, updated_at = :now REMOVE event")
             .condition_expression(
                 "#status = :queued OR (#status = :retrying AND next_attempt_at <= :now) \
                  OR (#status = :sending AND lease_until < :now AND phase = :before) \
@@ -231,7 +234,7 @@ impl MessagesTable {
             .update_item()
             .table_name(&self.name)
             .set_key(Some(message_key(&delivery.tenant, delivery.message_id)))
-            .update_expression("SET #owner = :owner, lease_until = :lease, due_at = :lease")
+            .update_expression("SET #owner = :owner, lease_until = :lease, due_at = :lease REMOVE event")
             .condition_expression("(#status = :sending AND lease_until < :now AND phase = :intent) OR #owner = :owner")
             .expression_attribute_names("#status", "status")
             .expression_attribute_names("#owner", "owner")
@@ -264,7 +267,7 @@ impl MessagesTable {
             .table_name(&self.name)
             .set_key(Some(message_key(tenant, message.id)))
             .update_expression(
-                "SET #status = :before, due_at = :due REMOVE #owner, lease_until, phase",
+                "SET #status = :before, due_at = :due REMOVE #owner, lease_until, phase, event",
             )
             .condition_expression("#owner = :owner AND phase = :phase")
             .expression_attribute_names("#status", "status")
@@ -294,7 +297,7 @@ impl MessagesTable {
                 &claim.record.tenant,
                 claim.record.message.id,
             )))
-            .update_expression("SET phase = :intent")
+            .update_expression("SET phase = :intent REMOVE event")
             .condition_expression("#owner = :owner AND #status = :sending")
             .expression_attribute_names("#owner", "owner")
             .expression_attribute_names("#status", "status")
@@ -308,13 +311,17 @@ impl MessagesTable {
         }
     }
 
-    /// Writes an attempt's outcome and gives the claim up. `false` when the claim was lost.
+    /// Writes an attempt's outcome with its event, and gives the claim up. `false` when the claim was lost.
     ///
     /// # Errors
     /// When the table can't be written.
     pub async fn conclude(&self, claim: &Claim, concluded: &Record) -> Result<bool, StorageError> {
-        self.give_up(claim, concluded, concluded.message.next_attempt_at)
-            .await
+        let mut item = concluded.to_item(concluded.message.next_attempt_at)?;
+        let (before, after) = (&claim.record.message, &concluded.message);
+        if let Some(event) = Event::delivered(&concluded.tenant, before, after) {
+            event::carry(&mut item, &event)?;
+        }
+        self.give_up(claim, item).await
     }
 
     /// Gives a claim up so that the message can be queued once more as `record` says, and counts that; to be done before the body could
@@ -334,21 +341,16 @@ impl MessagesTable {
         } else {
             Status::Queued
         };
-        let written = self.give_up(claim, &record, Some(due)).await?;
+        let written = self.give_up(claim, record.to_item(Some(due))?).await?;
         Ok(written.then_some(record))
     }
 
-    async fn give_up(
-        &self,
-        claim: &Claim,
-        record: &Record,
-        due: Option<Timestamp>,
-    ) -> Result<bool, StorageError> {
+    async fn give_up(&self, claim: &Claim, item: Item) -> Result<bool, StorageError> {
         let request = self
             .client
             .put_item()
             .table_name(&self.name)
-            .set_item(Some(record.to_item(due)?))
+            .set_item(Some(item))
             .condition_expression("#owner = :owner")
             .expression_attribute_names("#owner", "owner")
             .expression_attribute_values(":owner", string(&claim.owner));
@@ -382,6 +384,40 @@ impl MessagesTable {
         put(request, "change a message").await
     }
 
+    /// Writes the event about a message that was asked for and not accepted, once for all times that it was: `digest` stands for what
+    /// asked.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn reject(
+        &self,
+        digest: &str,
+        rejected: &Event,
+        now: Timestamp,
+    ) -> Result<(), StorageError> {
+        let mut item = Item::from([
+            ("pk".to_owned(), string(format!("/rejected/{digest}"))),
+            ("expires".to_owned(), number((now + KEPT).as_secs())),
+        ]);
+        event::carry(&mut item, rejected)?;
+        let request = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk)");
+        match request.send().await {
+            Err(error)
+                if !error
+                    .as_service_error()
+                    .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
+            {
+                Err(StorageError::sdk("write a rejection", error))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Counts a message as queued once more and looks at it again at `due`, if it still is due and nobody has touched it since it was read.
     /// `false` when someone has.
     ///
@@ -398,7 +434,7 @@ impl MessagesTable {
             .update_item()
             .table_name(&self.name)
             .set_key(Some(message_key(&record.tenant, record.message.id)))
-            .update_expression("SET enqueued = :next, due_at = :due")
+            .update_expression("SET enqueued = :next, due_at = :due REMOVE event")
             .condition_expression("enqueued = :enqueued AND #status = :status AND due_at <= :now")
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":next", number(record.enqueued + 1))

@@ -6,6 +6,7 @@ pub mod connections;
 pub mod content;
 pub mod due;
 pub mod error;
+pub mod event;
 pub mod health;
 pub mod item;
 pub mod message_list;

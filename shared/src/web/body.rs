@@ -7,6 +7,7 @@ use axum::response::IntoResponse;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
+use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 use serde_json::{Map, Value};
@@ -43,6 +44,13 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
             ));
         }
         Ok(Self(bytes))
+    }
+}
+
+impl From<&str> for JsonBody {
+    /// JSON that didn't come over HTTP; whoever took it has looked at its size.
+    fn from(text: &str) -> Self {
+        Self(Bytes::copy_from_slice(text.as_bytes()))
     }
 }
 
@@ -96,7 +104,7 @@ impl JsonBody {
     ///
     /// # Errors
     /// `malformed` when it is not JSON, `validation` when it is not an object.
-    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+    pub fn read<'de, T: Deserialize<'de>>(&'de self) -> Result<T, Problem> {
         serde_json::from_slice(&self.0).map_err(|error| {
             // A body of the wrong type may also break off further on, and then it is not JSON at all.
             let broken = serde_json::from_slice::<IgnoredAny>(&self.0).err();

@@ -13,7 +13,8 @@ use super::problem::{Problem, ProblemType};
 use crate::aws::error::StorageError;
 use crate::aws::item::string;
 use crate::aws::transaction::Condition;
-use crate::model::field::FieldCode;
+use crate::model::field::{FieldCode, Invalid};
+use crate::model::text;
 use crate::model::timestamp::Timestamp;
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
@@ -48,6 +49,23 @@ impl IdempotencyKey {
             ));
         }
         Ok(Some(Self(URL_SAFE_NO_PAD.encode(digest(&SHA256, bytes)))))
+    }
+
+    /// The key of a request that has no headers.
+    ///
+    /// # Errors
+    /// When it is empty, over 255 characters, or holds a control character.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let text = text::line(text, MAX_LENGTH)?;
+        Ok(Self(
+            URL_SAFE_NO_PAD.encode(digest(&SHA256, text.as_bytes())),
+        ))
+    }
+
+    /// The key of an event that was given none: its name, which holds a control character, so that no given key is the same.
+    #[must_use]
+    pub fn of_event(name: &str) -> Self {
+        Self(URL_SAFE_NO_PAD.encode(digest(&SHA256, name.as_bytes())))
     }
 
     /// The key inside a storage key.

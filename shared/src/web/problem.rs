@@ -155,6 +155,14 @@ impl ProblemType {
     }
 }
 
+impl ProblemType {
+    /// Its name: the last part of `type`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.parts().0
+    }
+}
+
 /// A problem on its way to the caller. [`super::app::finish`] gives it its request id and writes it out.
 #[derive(Debug, Clone)]
 pub struct Problem {
@@ -239,6 +247,30 @@ impl Problem {
         self.kind
     }
 
+    /// What happened this time and what to do.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// What is wrong with which field.
+    #[must_use]
+    pub fn errors(&self) -> &[FieldError] {
+        &self.errors
+    }
+
+    /// The same problem of a request that is inside another, at `pointer`.
+    #[must_use]
+    pub fn within(mut self, pointer: &str) -> Self {
+        for error in &mut self.errors {
+            error.pointer.insert_str(0, pointer);
+        }
+        if self.kind == ProblemType::Validation {
+            self.detail = correct(&self.errors);
+        }
+        self
+    }
+
     /// The HTTP answer.
     #[must_use]
     pub fn write(&self, request_id: &str) -> Response {
@@ -276,22 +308,26 @@ impl IntoResponse for Problem {
 impl From<FieldErrors> for Problem {
     fn from(errors: FieldErrors) -> Self {
         let errors = errors.into_vec();
-        let pointers: Vec<_> = errors
-            .iter()
-            .map(|error| {
-                if error.pointer.is_empty() {
-                    "the body"
-                } else {
-                    error.pointer.as_str()
-                }
-            })
-            .collect();
         Self {
-            detail: format!("correct {}", pointers.join(", ")),
+            detail: correct(&errors),
             errors,
             ..Self::new(ProblemType::Validation, "")
         }
     }
+}
+
+fn correct(errors: &[FieldError]) -> String {
+    let pointers: Vec<_> = errors
+        .iter()
+        .map(|error| {
+            if error.pointer.is_empty() {
+                "the body"
+            } else {
+                error.pointer.as_str()
+            }
+        })
+        .collect();
+    format!("correct {}", pointers.join(", "))
 }
 
 impl From<StorageError> for Problem {
