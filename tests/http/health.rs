@@ -118,7 +118,7 @@ async fn a_change_that_is_not_about_the_login_leaves_the_connection_suspended() 
 async fn a_verification_that_passes_wakes_the_messages_of_a_suspended_connection() {
     let world = World::start().await;
     let tenant = world.tenant("acme");
-    // The sender is refused, as long as the mailbox is not there: only the probe knows a difference.
+    // What was wrong is mended at the server, so nothing of the connection changes.
     let refusing = MailServer::start(script().on("MAIL", "550 5.7.1 not yours")).await;
     let connection = default_connection(&tenant, &refusing, login()).await;
     let message = sent(&world, &tenant, json!({})).await;
@@ -228,7 +228,6 @@ async fn a_server_without_room_is_left_alone_for_growing_waits_that_spend_no_att
         (&other["attempts"], &other["next_attempt_at"]),
         (&json!([]), &health["next_attempt_at"])
     );
-    assert_eq!(busy.connections().await, 1);
     pass(&world, 16).await;
     assert_eq!(busy.connections().await, 4, "at 0, 1, 3 and 8 minutes");
     let port = busy.address().port();

@@ -14,7 +14,9 @@ const REMEMBERED: usize = 1000;
 
 /// What this process knows of the logins of connections, by their version.
 #[derive(Debug, Default)]
-pub struct Logins(Mutex<HashMap<(ConnectionId, u64), Arc<AsyncMutex<Known>>>>);
+pub struct Logins(Mutex<HashMap<(ConnectionId, u64), Login>>);
+
+type Login = Arc<AsyncMutex<Known>>;
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Known {
@@ -52,7 +54,7 @@ impl Logins {
         }
     }
 
-    fn known(&self, connection: &Connection) -> Arc<AsyncMutex<Known>> {
+    fn known(&self, connection: &Connection) -> Login {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= REMEMBERED {
             // Those at it stay, so that nobody logs in beside them.

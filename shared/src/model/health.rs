@@ -261,7 +261,7 @@ mod tests {
             (Duration::ZERO, 5 * MINUTE),
             (2 * HOUR, 15 * MINUTE),
             (12 * HOUR, 30 * MINUTE),
-            (DAY - MINUTE, MINUTE),
+            (23 * HOUR + 59 * MINUTE, MINUTE),
         ] {
             assert_eq!(suspended.look_again(START + elapsed), wait, "{elapsed:?}");
         }
