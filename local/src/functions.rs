@@ -81,6 +81,7 @@ impl Functions {
                 content,
                 secrets: reader(),
                 dialer: dialer.clone(),
+                sessions: deliver::Sessions::new(clock.clone()),
                 clock: clock.clone(),
             }),
             sweep: Arc::new(sweep::State {

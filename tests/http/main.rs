@@ -18,6 +18,7 @@ mod problems;
 mod retries;
 mod secrecy;
 mod senders;
+mod sessions;
 mod smoke;
 mod suggest;
 mod support;

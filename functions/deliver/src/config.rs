@@ -9,7 +9,7 @@ use shared::clock::Clock;
 use shared::config::{ConfigError, dialer, required};
 use shared::smtp::Dialer;
 
-use crate::State;
+use crate::{Sessions, State};
 
 /// What the environment says.
 #[derive(Debug)]
@@ -49,6 +49,7 @@ impl Config {
             content: ContentStore::new(clients.s3(), &self.content_bucket),
             secrets: SecretReader::new(clients.secrets_manager(), Clock::system()),
             dialer: self.dialer.clone(),
+            sessions: Sessions::new(Clock::system()),
             clock: Clock::system(),
         }
     }

@@ -13,9 +13,10 @@ use shared::model::retry;
 use shared::model::sender::NoSender;
 use shared::model::submission::Content;
 use shared::model::timestamp::Timestamp;
-use shared::smtp::{Credentials, Envelope, Progress, RecipientOutcome, Session, Target};
+use shared::smtp::{Credentials, Envelope, RecipientOutcome, Target};
 use tokio::time::Instant;
 
+use crate::sessions::Lease;
 use crate::{State, attempt, mime};
 
 /// How long a claim outlives the invocation that made it: the clocks of two machines are never this far apart.
@@ -180,8 +181,8 @@ async fn attempt(
         credentials,
     };
     let mut session = match state
-        .dialer
-        .open(&target, deadline, &mut Progress::brief())
+        .sessions
+        .take(connection, &state.dialer, &target, deadline)
         .await
     {
         Ok(session) => session,
@@ -200,8 +201,7 @@ async fn attempt(
         }
     };
     let result = transact(state, claim, connection, &mut session, &body).await?;
-    // On its own time: nothing stands between the server's answer and its being written down.
-    tokio::spawn(session.quit());
+    session.give_back().await;
     Ok(result.map(|mut result| {
         result.attempt.at = began;
         result.attempt.duration_ms =
@@ -216,7 +216,7 @@ async fn transact(
     state: &State,
     claim: &Claim,
     connection: &Connection,
-    session: &mut Session,
+    session: &mut Lease<'_>,
     body: &[u8],
 ) -> Result<Option<AttemptResult>, StorageError> {
     let mut open = claim.record.message.open_recipients();
@@ -226,13 +226,15 @@ async fn transact(
             from: connection.settings.sender_email.clone(),
             to: open,
         };
-        let fence = Box::pin(async {
-            match state.messages.intend(claim).await {
-                Ok(true) => Ok(()),
-                Ok(false) => Err(None),
-                Err(error) => Err(Some(error)),
-            }
-        });
+        let fence = || {
+            Box::pin(async {
+                match state.messages.intend(claim).await {
+                    Ok(true) => Ok(()),
+                    Ok(false) => Err(None),
+                    Err(error) => Err(Some(error)),
+                }
+            })
+        };
         let transaction = match session.send(&envelope, body, fence).await {
             Ok(transaction) => transaction,
             // What the first transaction achieved is known, and must be written; the postponed ones stay open.

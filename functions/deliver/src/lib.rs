@@ -7,6 +7,7 @@ mod batch;
 mod config;
 mod delivery;
 mod mime;
+mod sessions;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use tokio::time::Instant;
 
 pub use batch::{Attributes, Batch, Entry, Failure, Outcome};
 pub use config::Config;
+pub use sessions::Sessions;
 
 /// What this function may use.
 #[derive(Debug)]
@@ -37,6 +39,8 @@ pub struct State {
     pub secrets: SecretReader,
     /// The way to mail servers.
     pub dialer: Dialer,
+    /// The sessions with mail servers that are open.
+    pub sessions: Sessions,
     /// Time and chance.
     pub clock: Clock,
 }
@@ -64,8 +68,10 @@ pub async fn handle(state: &Arc<State>, batch: Batch, deadline: Instant) -> Outc
             failures
         });
     }
+    let failures = tasks.join_all().await;
+    state.sessions.end_limited().await;
     Outcome {
-        batch_item_failures: tasks.join_all().await.into_iter().flatten().collect(),
+        batch_item_failures: failures.into_iter().flatten().collect(),
     }
 }
 
