@@ -87,6 +87,7 @@ impl Functions {
                 secrets: reader(),
                 dialer: dialer.clone(),
                 ambiguous: Ambiguous::default(),
+                sessions: deliver::Sessions::new(clock.clone()),
                 clock: clock.clone(),
             }),
             sweep: Arc::new(sweep::State {

@@ -26,6 +26,7 @@ mod rates;
 mod retries;
 mod secrecy;
 mod senders;
+mod sessions;
 mod smoke;
 mod suggest;
 mod support;

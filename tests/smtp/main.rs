@@ -1,6 +1,8 @@
 //! The SMTP session against servers that are slow, strict, broken or hostile.
 
 mod auth;
+mod batch;
+mod batch_fences;
 mod dial;
 mod greeting;
 mod harmless;

@@ -3,7 +3,7 @@ use std::convert::Infallible;
 use shared::smtp::{Progress, Verdict};
 use tests::mail_server::{MailServer, Script, SeenSession};
 
-use crate::support::{MESSAGE, address, envelope, no_fence, soon};
+use crate::support::{MESSAGE, address, envelope, in_batch, no_fence, opened, plain, soon};
 
 async fn verify(script: Script) -> SeenSession {
     let server = MailServer::start(script).await;
@@ -91,5 +91,36 @@ async fn one_message_from_nothing_takes_seven_round_trips_or_nine_with_starttls(
     ] {
         let seen = three_messages(script, &["a@example.com"]).await;
         assert_eq!(1 + seen.handshakes + seen.messages[0].turns, round_trips);
+    }
+}
+
+#[tokio::test]
+async fn a_batch_of_ten_messages_takes_eleven_turns_with_pipelining_and_forty_without() {
+    for (script, expected) in [
+        (Script::new().starttls(), 11),
+        (Script::new().starttls().without("PIPELINING"), 40),
+    ] {
+        let server = MailServer::start(script).await;
+        let mut session = opened(&server).await;
+        let before = server.until(|_| true).await.sessions[0].turns;
+        let ten: Vec<_> = (0..10)
+            .map(|n| plain(&format!("r{n}@example.com")))
+            .collect();
+        let outcomes = in_batch(&mut session, ten).await;
+        assert_eq!(outcomes, ["accepted 250"; 10]);
+        session.quit().await;
+        let seen = server.session().await;
+        assert_eq!(seen.turns - before, expected);
+        assert!(seen.messages.iter().all(|message| message.body == MESSAGE));
+        let to: Vec<_> = seen
+            .messages
+            .iter()
+            .flat_map(|message| &message.to)
+            .collect();
+        assert!(
+            to.iter()
+                .enumerate()
+                .all(|(n, to)| **to == format!("r{n}@example.com"))
+        );
     }
 }

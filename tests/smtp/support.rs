@@ -1,11 +1,13 @@
 //! What the scenarios share.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::time::Duration;
 
 use shared::model::email::EmailAddress;
 use shared::smtp::{
-    Deadlines, Envelope, Failure, FailureCode, Progress, Session, Stage, Target, Transaction,
+    ConnectionVerdict, Deadlines, Envelope, Failure, FailureCode, Outgoing, Progress, Session,
+    Stage, Target, Transaction, Verdict,
 };
 use tests::mail_server::{MailServer, Script, SeenSession};
 use tokio::time::Instant;
@@ -76,6 +78,28 @@ pub(crate) async fn send(script: Script, to: &[&str]) -> (Transaction, MailServe
     (transaction, server)
 }
 
+/// A verdict in words.
+pub(crate) fn name(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Accepted(reply) => format!("accepted {}", reply.code),
+        Verdict::Transient(reply) => format!("transient {}", reply.code),
+        Verdict::Permanent(reply) => format!("permanent {}", reply.code),
+        Verdict::Impossible(why) => format!("impossible {why:?}"),
+        Verdict::NoRecipient => "no recipient".to_owned(),
+        Verdict::Connection(ConnectionVerdict::Unavailable(reply)) => {
+            format!("unavailable {}", reply.code)
+        }
+        Verdict::Connection(ConnectionVerdict::SenderRefused(reply)) => {
+            format!("sender refused {}", reply.code)
+        }
+        Verdict::Connection(ConnectionVerdict::LoginNeeded(reply)) => {
+            format!("login needed {}", reply.code)
+        }
+        Verdict::NotSent(failure) => format!("not sent: {:?}", failure.code),
+        Verdict::Ambiguous(failure) => format!("ambiguous: {:?}", failure.code),
+    }
+}
+
 /// Whether a server was told a way to log in, or the password in any form.
 pub(crate) fn gives_away_the_login(session: &SeenSession) -> bool {
     session.saw("AUTH")
@@ -84,4 +108,37 @@ pub(crate) fn gives_away_the_login(session: &SeenSession) -> bool {
                 .iter()
                 .any(|secret| line.contains(secret))
         })
+}
+
+/// A fence of a batch.
+pub(crate) type Fence = std::pin::Pin<Box<dyn Future<Output = Result<(), &'static str>> + Send>>;
+
+/// [`MESSAGE`] to one recipient, with a fence that is passed at once.
+pub(crate) fn plain(to: &str) -> Outgoing<'static, Fence> {
+    Outgoing {
+        envelope: Cow::Owned(envelope(&[to])),
+        message: Cow::Borrowed(MESSAGE),
+        fence: Box::pin(async { Ok(()) }),
+    }
+}
+
+/// Sends all of these, and tells what became of each that was taken: its verdict, or its fence's error.
+pub(crate) async fn in_batch(
+    session: &mut Session,
+    messages: Vec<Outgoing<'_, Fence>>,
+) -> Vec<String> {
+    let mut outcomes = Vec::new();
+    let mut messages = messages.into_iter();
+    session
+        .send_batch(
+            || messages.next(),
+            |ended: Result<Transaction, &str>| {
+                outcomes.push(match ended {
+                    Ok(transaction) => name(&transaction.verdict),
+                    Err(error) => error.to_owned(),
+                });
+            },
+        )
+        .await;
+    outcomes
 }

@@ -1,7 +1,7 @@
-use shared::smtp::{ConnectionVerdict, RecipientOutcome, Verdict};
+use shared::smtp::RecipientOutcome;
 use tests::mail_server::{Answer, MailServer, Script};
 
-use crate::support::{MESSAGE, envelope, no_fence, opened, send, short, soon};
+use crate::support::{MESSAGE, envelope, name, no_fence, opened, send, short, soon};
 
 const TO: [&str; 2] = ["a@example.com", "b@example.com"];
 
@@ -19,27 +19,6 @@ async fn verdict(command: &str, answer: impl Into<Answer>) -> (String, bool) {
     }
     assert_eq!(verdicts[0], verdicts[1]);
     verdicts.remove(0)
-}
-
-fn name(verdict: &Verdict) -> String {
-    match verdict {
-        Verdict::Accepted(reply) => format!("accepted {}", reply.code),
-        Verdict::Transient(reply) => format!("transient {}", reply.code),
-        Verdict::Permanent(reply) => format!("permanent {}", reply.code),
-        Verdict::Impossible(why) => format!("impossible {why:?}"),
-        Verdict::NoRecipient => "no recipient".to_owned(),
-        Verdict::Connection(ConnectionVerdict::Unavailable(reply)) => {
-            format!("unavailable {}", reply.code)
-        }
-        Verdict::Connection(ConnectionVerdict::SenderRefused(reply)) => {
-            format!("sender refused {}", reply.code)
-        }
-        Verdict::Connection(ConnectionVerdict::LoginNeeded(reply)) => {
-            format!("login needed {}", reply.code)
-        }
-        Verdict::NotSent(failure) => format!("not sent: {:?}", failure.code),
-        Verdict::Ambiguous(failure) => format!("ambiguous: {:?}", failure.code),
-    }
 }
 
 async fn expect(rows: &[(&str, &str, &str, bool)]) {

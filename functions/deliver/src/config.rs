@@ -12,7 +12,7 @@ use shared::config::{ConfigError, ambiguous, dialer, required};
 use shared::model::retry::Ambiguous;
 use shared::smtp::Dialer;
 
-use crate::{Logins, State};
+use crate::{Logins, Sessions, State};
 
 /// What the environment says.
 #[derive(Debug)]
@@ -60,6 +60,7 @@ impl Config {
             secrets: SecretReader::new(clients.secrets_manager(), Clock::system()),
             dialer: self.dialer.clone(),
             ambiguous: self.ambiguous,
+            sessions: Sessions::new(Clock::system()),
             clock: Clock::system(),
         }
     }

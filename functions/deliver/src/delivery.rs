@@ -12,10 +12,11 @@ use shared::model::message::{Attempt, AttemptResult, Message, Outcome, Recipient
 use shared::model::sender::NoSender;
 use shared::model::submission::Content;
 use shared::model::timestamp::Timestamp;
-use shared::smtp::{Credentials, Envelope, Progress, RecipientOutcome, Session, Target};
+use shared::smtp::{Credentials, Envelope, RecipientOutcome, Target};
 use tokio::time::Instant;
 
 use crate::health::{self, Pass};
+use crate::sessions::Lease;
 use crate::{State, attempt, limits, mime};
 
 /// How long a claim outlives the invocation that made it: the clocks of two machines are never this far apart.
@@ -207,10 +208,10 @@ async fn attempt(
         credentials,
     };
     let opened = state
-        .dialer
-        .open(&target, deadline, &mut Progress::brief())
+        .sessions
+        .take(connection, &state.dialer, &target, deadline)
         .await;
-    pass.opened(opened.as_ref());
+    pass.opened(opened.as_ref().map(|_| ()));
     let mut session = match opened {
         Ok(session) => session,
         Err(failure) => {
@@ -230,8 +231,7 @@ async fn attempt(
         }
     };
     let result = transact(state, claim, connection, &mut session, &body).await?;
-    // On its own time: nothing stands between the server's answer and its being written down.
-    tokio::spawn(session.quit());
+    session.give_back().await;
     Ok(result.map(|mut result| {
         result.attempt.at = began;
         result.attempt.duration_ms =
@@ -246,7 +246,7 @@ async fn transact(
     state: &State,
     claim: &Claim,
     connection: &Connection,
-    session: &mut Session,
+    session: &mut Lease<'_>,
     body: &[u8],
 ) -> Result<Option<AttemptResult>, StorageError> {
     let mut open = claim.record.message.open_recipients();
@@ -256,13 +256,15 @@ async fn transact(
             from: connection.settings.sender_email.clone(),
             to: open,
         };
-        let fence = Box::pin(async {
-            match state.messages.intend(claim).await {
-                Ok(true) => Ok(()),
-                Ok(false) => Err(None),
-                Err(error) => Err(Some(error)),
-            }
-        });
+        let fence = || {
+            Box::pin(async {
+                match state.messages.intend(claim).await {
+                    Ok(true) => Ok(()),
+                    Ok(false) => Err(None),
+                    Err(error) => Err(Some(error)),
+                }
+            })
+        };
         let transaction = match session.send(&envelope, body, fence).await {
             Ok(transaction) => transaction,
             // What the first transaction achieved is known, and must be written; the postponed ones stay open.

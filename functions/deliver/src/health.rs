@@ -10,7 +10,7 @@ use shared::model::message::{AttemptResult, Outcome};
 use shared::model::retry;
 use shared::model::tenant::Tenant;
 use shared::model::timestamp::Timestamp;
-use shared::smtp::{ConnectionVerdict, Failure, Session, Verdict};
+use shared::smtp::{ConnectionVerdict, Failure, Stage, Verdict};
 
 use crate::logins::{First, Turn};
 use crate::{State, delivery, limits};
@@ -100,12 +100,12 @@ async fn put_off(
 
 impl Pass {
     /// The session was opened, or not: those who wait for the connection's first login learn how it went.
-    pub(crate) fn opened(&mut self, session: Result<&Session, &Failure>) {
+    pub(crate) fn opened(&mut self, session: Result<(), &Failure>) {
         let Some(first) = self.first.take() else {
             return;
         };
         match session {
-            Ok(_) => first.works(),
+            Ok(()) => first.works(),
             Err(failure) if failure.is_refused_login() => first.refused(self.began),
             // The next one is the first then.
             Err(_) => {}
@@ -203,6 +203,8 @@ pub(crate) fn of_verdict(verdict: &Verdict) -> Option<Trouble> {
         Verdict::Connection(ConnectionVerdict::Unavailable(_)) => {
             Some(Trouble::Unwell("temporarily_unavailable".to_owned()))
         }
+        // The session in the place of one that had died could not be opened.
+        Verdict::NotSent(failure) if failure.stage != Stage::Message => Some(of_failure(failure)),
         _ => None,
     }
 }

@@ -10,6 +10,7 @@ mod health;
 mod limits;
 mod logins;
 mod mime;
+mod sessions;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use tokio::time::Instant;
 pub use batch::{Attributes, Batch, Entry, Failure, Outcome};
 pub use config::Config;
 pub use logins::Logins;
+pub use sessions::Sessions;
 
 /// What this function may use.
 #[derive(Debug)]
@@ -51,6 +53,8 @@ pub struct State {
     pub dialer: Dialer,
     /// What follows an attempt that ended without telling whether the message was taken.
     pub ambiguous: Ambiguous,
+    /// The sessions with mail servers that are open.
+    pub sessions: Sessions,
     /// Time and chance.
     pub clock: Clock,
 }
@@ -78,8 +82,10 @@ pub async fn handle(state: &Arc<State>, batch: Batch, deadline: Instant) -> Outc
             failures
         });
     }
+    let failures = tasks.join_all().await;
+    state.sessions.end_limited().await;
     Outcome {
-        batch_item_failures: tasks.join_all().await.into_iter().flatten().collect(),
+        batch_item_failures: failures.into_iter().flatten().collect(),
     }
 }
 

@@ -1,5 +1,5 @@
-//! What leaves in one write. Building is apart from sending, so that a later batch can put one message's body and the next
-//! one's commands into the same flight (RFC 2920).
+//! What leaves in one write. Building is apart from sending, so that one message's body and the next one's commands go into the
+//! same flight (RFC 2920).
 
 use crate::model::email::EmailAddress;
 
@@ -75,6 +75,12 @@ impl Body {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The same, to put more behind them.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
     }
 }
 

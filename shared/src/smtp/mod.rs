@@ -3,9 +3,10 @@
 //!
 //! `guard` says which addresses may be dialled, `dial` opens the socket and `tls` protects it, as `dialer` asks them to; `wire`
 //! carries flights out and replies in; `session` keeps them in step; `auth` logs in; `sender` asks about a sender;
-//! `transaction` sends one message and `verdict` says what became of it; `diagnosis` tells what a refusal is about.
+//! `batch` sends messages one after the other, by `opening` and `transaction`, and `verdict` says what became of each; `diagnosis` tells what a refusal is about.
 
 pub mod auth;
+pub mod batch;
 mod certificate;
 mod diagnosis;
 mod dial;
@@ -26,6 +27,7 @@ pub mod verdict;
 mod wire;
 
 pub use auth::Credentials;
+pub use batch::Outgoing;
 pub use certificate::Certificate;
 pub use dialer::{Deadlines, Dialer, Target};
 pub use failure::{Failure, FailureCode, Stage};

@@ -1,5 +1,7 @@
 //! A transaction up to its body: MAIL, RCPT and DATA, and what their replies add up to.
 
+use std::borrow::Cow;
+
 use super::failure::{Failure, FailureCode, Stage};
 use super::flight::{Body, Flight, MailParameters};
 use super::replies::Lines;
@@ -13,7 +15,7 @@ use crate::model::email::EmailAddress;
 
 /// A transaction as it goes to the server: all that can be known before a byte leaves.
 pub(super) struct Plan<'a> {
-    envelope: &'a Envelope,
+    envelope: Cow<'a, Envelope>,
     parameters: MailParameters,
     /// The recipients that the server is asked about, by their place in the envelope.
     asked: Vec<usize>,
@@ -42,7 +44,7 @@ impl Session {
     /// Judges what needs no server to be judged.
     pub(super) fn plan<'a>(
         &self,
-        envelope: &'a Envelope,
+        envelope: Cow<'a, Envelope>,
         message: &[u8],
         outcomes: &mut [RecipientOutcome],
     ) -> Result<(Plan<'a>, Body), Verdict> {
@@ -162,14 +164,14 @@ impl Session {
 }
 
 impl Plan<'_> {
-    pub(super) fn mail(&self) -> Flight {
+    fn mail(&self) -> Flight {
         Flight::new().mail(&self.envelope.from, self.parameters)
     }
 
-    pub(super) fn rcpts(&self, flight: Flight) -> Flight {
-        self.asked.iter().fold(flight, |flight, index| {
-            flight.rcpt(&self.envelope.to[*index])
-        })
+    /// MAIL, every RCPT and DATA.
+    pub(super) fn commands(&self) -> Flight {
+        let rcpt = |flight: Flight, index: &usize| flight.rcpt(&self.envelope.to[*index]);
+        self.asked.iter().fold(self.mail(), rcpt).data()
     }
 }
 

@@ -50,6 +50,11 @@ impl Session {
         self.deadline
     }
 
+    /// Nothing goes on after `deadline` any more: a session that is used again has the time of its new use.
+    pub fn set_deadline(&mut self, deadline: Instant) {
+        self.deadline = deadline;
+    }
+
     /// What the server offers.
     #[must_use]
     pub fn extensions(&self) -> &Extensions {

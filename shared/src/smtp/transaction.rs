@@ -1,22 +1,23 @@
-//! One message through one session: with PIPELINING in two round trips (RFC 2920), else by the classic dialogue.
+//! The parts of a transaction: its body, the reply that judges it, and how it is left behind.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::batch::Outgoing;
 use super::failure::{Failure, FailureCode, Stage};
 use super::flight::{Body, Flight};
-use super::opening::{After, Opening, closes};
+use super::opening::{After, closes};
 use super::session::Session;
 use super::verdict::{Command, Envelope, RecipientOutcome, Transaction, Verdict, refusal};
-use super::wire::Broken;
 
 /// How long a server that hung up on us in the middle of the body may take to say why.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 impl Session {
-    /// Sends `message` (CRLF line ends, not dot-stuffed). `fence` runs while the server thinks about the commands, and must
-    /// have completed before the first byte of the body leaves.
+    /// Sends `message` (CRLF line ends, not dot-stuffed): a batch of one. `fence` runs while the server thinks about the commands,
+    /// and must have completed before the first byte of the body leaves.
     ///
     /// # Errors
     /// The fence's own: then no byte of the body has left, and the session is ready for another transaction or closed.
@@ -26,63 +27,51 @@ impl Session {
         message: &[u8],
         fence: impl Future<Output = Result<(), E>>,
     ) -> Result<Transaction, E> {
-        let mut outcomes = vec![RecipientOutcome::Open; envelope.to.len()];
-        let (plan, body) = match self.plan(envelope, message, &mut outcomes) {
-            Ok(planned) => planned,
-            Err(verdict) => return Ok(self.end(outcomes, verdict)),
-        };
-        let (opening, fenced) = if self.extensions().pipelining {
-            let flight = plan.rcpts(plan.mail()).data();
-            if let Err(broken) = self.fly(flight.as_bytes()).await {
-                return Ok(self.lost(outcomes, broken));
-            }
-            tokio::join!(self.hear_opening(&plan, &mut outcomes), fence)
-        } else {
-            match self.talk_to_data(&plan, &mut outcomes).await {
-                Ok(None) => tokio::join!(self.say_data(), fence),
-                Ok(Some((verdict, after))) => (Ok(Opening::Over(verdict, after)), Ok(())),
-                Err(broken) => (Err(broken), Ok(())),
-            }
-        };
-        let verdict = match (opening, fenced) {
-            (Ok(Opening::Go), Ok(())) => self.send_body(&body).await,
-            (Ok(Opening::Go), Err(error)) => {
-                // After a 354 there is no way back but this: any dot would deliver what came before it.
-                self.hang_up();
-                return Err(error);
-            }
-            (Ok(Opening::Over(verdict, after)), fenced) => {
-                self.tidy(after).await;
-                fenced?;
-                verdict
-            }
-            (Err(broken), fenced) => {
-                self.hang_up();
-                fenced?;
-                Verdict::NotSent(broken.at(Stage::Message))
-            }
-        };
-        Ok(self.end(outcomes, verdict))
+        let mut one = Some(Outgoing {
+            envelope: Cow::Borrowed(envelope),
+            message: Cow::Borrowed(message),
+            fence,
+        });
+        let mut outcome = None;
+        self.send_batch(|| one.take(), |ended| outcome = Some(ended))
+            .await;
+        outcome.expect("every message that was asked for has its outcome")
     }
 
-    /// The body, its final dot, and the reply that judges it.
-    async fn send_body(&mut self, body: &Body) -> Verdict {
+    /// The body and its final dot, and in the same write the commands of the message after it.
+    pub(super) async fn send_body(
+        &mut self,
+        body: Body,
+        following: Option<Flight>,
+    ) -> Result<(), Verdict> {
         self.clean = false;
-        // A reply that nobody asked for would be taken for the one to the dot, and the message for accepted.
-        if let Err(broken) = self.wire.expect_quiet() {
-            self.hang_up();
-            return Verdict::NotSent(broken.at(Stage::Message));
+        let mut flight = body.into_bytes();
+        let dot = flight.len();
+        if let Some(following) = following {
+            flight.extend_from_slice(following.as_bytes());
         }
         let until = self.final_until();
-        if let Err(broken) = self.wire.send(body.as_bytes(), until).await {
-            let until = until.min(Instant::now() + LAST_WORDS);
-            let said = self.hear_until(until).await;
-            self.hang_up();
-            return said
-                .ok()
-                .and_then(|lines| refusal(Command::Dot, lines.to_reply()))
-                .unwrap_or_else(|| Verdict::NotSent(broken.at(Stage::Message)));
-        }
+        let Err(cut) = self.wire.send_past(&flight, dot, until).await else {
+            return Ok(());
+        };
+        let until = until.min(Instant::now() + LAST_WORDS);
+        let said = self.hear_until(until).await.map(|lines| lines.to_reply());
+        self.hang_up();
+        let failure = cut.broken.at(Stage::Message);
+        let judged = match said {
+            Ok(reply) if cut.passed && reply.is_accepted() => Some(Verdict::Accepted(reply)),
+            Ok(reply) => refusal(Command::Dot, reply),
+            Err(_) => None,
+        };
+        Err(judged.unwrap_or(if cut.passed {
+            Verdict::Ambiguous(failure)
+        } else {
+            Verdict::NotSent(failure)
+        }))
+    }
+
+    /// The reply to the final dot. The session is clean afterwards, or closed.
+    pub(super) async fn hear_dot(&mut self) -> Verdict {
         let until = self.final_until();
         match self.hear_until(until).await {
             Ok(lines) => {
@@ -107,7 +96,7 @@ impl Session {
     }
 
     /// Leaves no transaction open, or closes.
-    async fn tidy(&mut self, after: After) {
+    pub(super) async fn tidy(&mut self, after: After) {
         let tidied = match after {
             After::Close => false,
             After::Reset => {
@@ -125,17 +114,16 @@ impl Session {
         }
     }
 
-    fn hang_up(&mut self) {
+    pub(super) fn hang_up(&mut self) {
         self.clean = false;
         self.wire.close();
     }
 
-    fn lost(&mut self, outcomes: Vec<RecipientOutcome>, broken: Broken) -> Transaction {
-        self.hang_up();
-        self.end(outcomes, Verdict::NotSent(broken.at(Stage::Message)))
-    }
-
-    fn end(&mut self, recipients: Vec<RecipientOutcome>, verdict: Verdict) -> Transaction {
+    pub(super) fn end(
+        &mut self,
+        recipients: Vec<RecipientOutcome>,
+        verdict: Verdict,
+    ) -> Transaction {
         self.clean = self.clean && self.wire.is_quiet();
         Transaction {
             recipients,

@@ -17,6 +17,9 @@ use super::replies::{Lines, NotAReply, ReplyReader};
 /// How long a goodbye may take to leave.
 const GOODBYE: Duration = Duration::from_millis(500);
 
+/// The most octets of one TLS record (RFC 8446 §5.1): nobody reads a part of one.
+const RECORD: usize = 16 * 1024;
+
 /// What ends a session without a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Broken {
@@ -45,6 +48,14 @@ impl From<io::Error> for Broken {
     fn from(_: io::Error) -> Self {
         Self::Lost
     }
+}
+
+/// A flight that did not leave as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cut {
+    pub(crate) broken: Broken,
+    /// Whether the server may have read it up to the mark.
+    pub(crate) passed: bool,
 }
 
 trait Io: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
@@ -112,6 +123,54 @@ impl Wire {
             .await
             .map_err(|_| Broken::TimedOut)?
             .map_err(Broken::from)
+    }
+
+    /// Sends one flight, and tells where it failed whether the octets before `mark` may have arrived. The octet before `mark` and all
+    /// after it are in one record where TLS carries them and they fit, so that there it is known that they have not.
+    pub(crate) async fn send_past(
+        &mut self,
+        flight: &[u8],
+        mark: usize,
+        until: Instant,
+    ) -> Result<(), Cut> {
+        let cut = |broken, passed| Cut { broken, passed };
+        if !self.is_encrypted() {
+            let mut left = 0;
+            let sent = self.send_counting(flight, &mut left, until).await;
+            return sent.map_err(|broken| cut(broken, left >= mark));
+        }
+        let start_of_last = flight.len().saturating_sub(RECORD);
+        let (first, last) = flight.split_at(start_of_last.min(mark));
+        // Nothing is left in TLS's buffer when the last record is made, or it would be made in two.
+        if !first.is_empty() {
+            let sent = self.send(first, until).await;
+            sent.map_err(|broken| cut(broken, false))?;
+        }
+        let passed = first.len() == mark;
+        let sent = self.send(last, until).await;
+        sent.map_err(|broken| cut(broken, passed))
+    }
+
+    /// As [`Self::send`], with the number of octets that the network took.
+    async fn send_counting(
+        &mut self,
+        flight: &[u8],
+        left: &mut usize,
+        until: Instant,
+    ) -> Result<(), Broken> {
+        let io = self.io()?;
+        let sending = async {
+            while *left < flight.len() {
+                match io.write(&flight[*left..]).await? {
+                    0 => return Err(Broken::Lost),
+                    taken => *left += taken,
+                }
+            }
+            Ok(())
+        };
+        timeout_at(until, sending)
+            .await
+            .map_err(|_| Broken::TimedOut)?
     }
 
     /// The next reply.
@@ -200,5 +259,34 @@ impl Wire {
             .await;
         }
         self.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_flight_that_is_cut_short_tells_whether_its_mark_was_passed() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        #[expect(clippy::disallowed_methods, reason = "loopback, in a test")]
+        let stream = TcpStream::connect(address).await.expect("a connection");
+        let (_peer, _) = listener.accept().await.expect("a connection");
+        let mut wire = Wire::plain(stream);
+        // More than the sockets hold, for a peer that reads nothing.
+        let flight = vec![b'x'; 32 * 1024 * 1024];
+        for (mark, passed) in [
+            (10, true),
+            (flight.len() - 10, false),
+            (flight.len(), false),
+        ] {
+            let until = Instant::now() + Duration::from_millis(50);
+            let cut = wire.send_past(&flight, mark, until).await;
+            let broken = Broken::TimedOut;
+            assert_eq!(cut, Err(Cut { broken, passed }));
+        }
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Dialogue {
     input: Vec<u8>,
     output: Vec<u8>,
     encrypted: bool,
+    /// How many MAIL came.
+    mails: usize,
     from: Option<String>,
     to: Vec<String>,
     /// The session's turns when the last message ended.
@@ -41,6 +43,7 @@ impl Dialogue {
             input: Vec::new(),
             output: Vec::new(),
             encrypted: false,
+            mails: 0,
             from: None,
             to: Vec::new(),
             turns_before: 0,
@@ -92,7 +95,8 @@ impl Dialogue {
                 .next()
                 .unwrap_or_default()
                 .to_ascii_uppercase();
-            let answer = self.script.answer(&line, self.encrypted);
+            self.mails += usize::from(verb == "MAIL");
+            let answer = self.script.answer(&line, self.encrypted, self.mails);
             let answer = answer.unwrap_or_else(|| self.usual_answer(&verb, &line));
             let first = answer.first();
             self.act(io, answer).await?;
@@ -160,7 +164,7 @@ impl Dialogue {
                 return Ok(());
             };
             self.note(|session| session.commands.push(line));
-            let answer = self.script.answer(asked, self.encrypted);
+            let answer = self.script.answer(asked, self.encrypted, self.mails);
             let answer = answer.unwrap_or_else(|| self.usual_answer(asked, ""));
             self.act(io, answer).await?;
         }
@@ -187,7 +191,7 @@ impl Dialogue {
                 return self.act(io, last_words).await;
             }
         }
-        let answer = self.script.answer(".", self.encrypted);
+        let answer = self.script.answer(".", self.encrypted, self.mails);
         let answer = answer.unwrap_or_else(|| self.usual_answer(".", "."));
         let message = SeenMessage {
             from: self.from.clone().unwrap_or_default(),

@@ -111,6 +111,8 @@ pub(super) struct Rule {
     prefix: String,
     /// Whether it applies under TLS alone.
     encrypted: bool,
+    /// The only message of a session that it applies to, counted from 1.
+    message: Option<usize>,
     answer: Answer,
 }
 
@@ -218,8 +220,18 @@ impl Script {
         self.rules.push(Rule {
             prefix: command.to_ascii_uppercase(),
             encrypted,
+            message: None,
             answer,
         });
+        self
+    }
+
+    /// Limits the rule before to the session's nth message, counted from 1 by its MAIL.
+    #[must_use]
+    pub fn in_message(mut self, nth: usize) -> Self {
+        if let Some(rule) = self.rules.last_mut() {
+            rule.message = Some(nth);
+        }
         self
     }
 
@@ -230,11 +242,12 @@ impl Script {
         self
     }
 
-    pub(super) fn answer(&self, command: &str, encrypted: bool) -> Option<Answer> {
+    pub(super) fn answer(&self, command: &str, encrypted: bool, message: usize) -> Option<Answer> {
         let command = command.to_ascii_uppercase();
         self.rules
             .iter()
             .filter(|rule| encrypted || !rule.encrypted)
+            .filter(|rule| rule.message.is_none_or(|only| only == message))
             .find(|rule| {
                 if rule.prefix == "." {
                     command == "."
