@@ -143,3 +143,22 @@ async fn a_message_changes_into_the_group_of_the_connection_that_sends_it() {
     assert_eq!(message["status"], "sent");
     assert_eq!(message["attempts"].as_array().map(Vec::len), Some(1));
 }
+
+#[tokio::test]
+async fn messages_that_were_kept_away_together_take_new_starts() {
+    let world = World::start().await;
+    let tenant = world.tenant("acme");
+    let server = MailServer::start(Script::new()).await;
+    let limits = json!({"limits": {"per_minute": 2}});
+    default_connection(&tenant, &server, limits).await;
+    for _ in 0..8 {
+        submitted(&tenant, json!({})).await;
+    }
+    world.deliver().await;
+    assert_eq!(received(&server).await.len(), 2);
+    // Nobody looks for longer than all of the reserved starts.
+    world.clock.advance(Duration::from_mins(20));
+    world.sweep().await;
+    world.deliver().await;
+    assert_eq!(received(&server).await.len(), 4);
+}

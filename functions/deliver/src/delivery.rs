@@ -221,10 +221,11 @@ async fn attempt(
                 Outcome::NotSent,
                 &failure.code.to_string(),
             );
+            // The message was not tried.
+            result.attempt.counted = false;
             // A session that the end of the invocation cut short says nothing about the server.
             if failure.is_refused_login() || Instant::now() < deadline {
                 result.trouble = Some(health::of_failure(&failure));
-                result.attempt.counted = false;
             }
             result.attempt.reply = failure.reply;
             return Ok(Some(result));

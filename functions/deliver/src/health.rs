@@ -7,7 +7,6 @@ use shared::aws::messages::{Claim, Record};
 use shared::model::connection::{Connection, Health, HealthStatus};
 use shared::model::health::{Gate, SENDER_REFUSED, Trouble};
 use shared::model::message::{AttemptResult, Outcome};
-use shared::model::retry;
 use shared::model::tenant::Tenant;
 use shared::model::timestamp::Timestamp;
 use shared::smtp::{ConnectionVerdict, Failure, Stage, Verdict};
@@ -42,7 +41,7 @@ pub(crate) async fn admit(
         let Record {
             message, patience, ..
         } = &mut record;
-        message.hold(patience, "limit_reached", start, now, retry::PARKED_AT_MOST);
+        message.wait_for_start(patience, start, now);
         delivery::write(state, claim, &record).await?;
         return Ok(None);
     }
@@ -59,7 +58,7 @@ pub(crate) async fn admit(
     }
     let mut first = None;
     if connection.secret.is_some() {
-        match state.logins.turn(connection, gate != Gate::Open).await {
+        match state.logins.turn(connection, gate != Gate::Open, now).await {
             Turn::Any => {}
             Turn::First(login) => first = Some(login),
             Turn::Refused(at) => {
@@ -92,7 +91,7 @@ async fn put_off(
     } else {
         let reason = health.reason.as_deref().unwrap_or_default();
         let until = health.next_attempt_at.unwrap_or(now);
-        message.hold(patience, reason, until, now, retry::GIVE_UP_AFTER);
+        message.back_off(patience, reason, until, now);
     }
     delivery::write(state, claim, &record).await?;
     Ok(None)

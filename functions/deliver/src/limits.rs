@@ -1,5 +1,7 @@
 //! How much goes through a connection: when a message may start, and in which group of the queue it waits for it.
 
+use std::time::Duration;
+
 use shared::aws::error::StorageError;
 use shared::aws::messages::{Claim, Record, Reserved, TAKEN_WITHIN};
 use shared::aws::queue;
@@ -7,6 +9,10 @@ use shared::model::connection::Connection;
 use shared::model::timestamp::Timestamp;
 
 use crate::State;
+
+/// How late a message may come to the start that is reserved for it: the sweeper looks every minute. After that it reserves another, as
+/// those who were kept away together (by a server that was down, say) would all start at once.
+const LATE: Duration = Duration::from_mins(2);
 
 /// When the message may start: at once, or at a later time that is reserved for it. One that has its time reserves no other.
 pub(crate) async fn reserve(
@@ -20,6 +26,7 @@ pub(crate) async fn reserve(
     }
     if let Some(reserved) = record.reserved
         && reserved.connection_id == connection.id
+        && now <= reserved.at + LATE
     {
         return Ok(reserved.at);
     }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use shared::model::connection::Connection;
 use shared::model::ids::ConnectionId;
@@ -26,6 +27,9 @@ enum Known {
     Refused(Timestamp),
 }
 
+/// How long a refusal is the last word: the connection is suspended for as long.
+const REFUSED_FOR: Duration = Duration::from_hours(1);
+
 /// Whether to log in.
 #[derive(Debug)]
 pub(crate) enum Turn {
@@ -44,12 +48,17 @@ pub(crate) struct First(OwnedMutexGuard<Known>);
 impl Logins {
     /// Waits for a login through `connection` that is under way, unless one has worked. `again`: a refusal is not the last word, as it
     /// is time to ask once more.
-    pub(crate) async fn turn(&self, connection: &Connection, again: bool) -> Turn {
+    pub(crate) async fn turn(&self, connection: &Connection, again: bool, now: Timestamp) -> Turn {
         let known = self.known(connection).lock_owned().await;
         match *known {
             Known::Works => Turn::Any,
             // What was verified or changed after the refusal is worth another login.
-            Known::Refused(at) if !again && at >= connection.health.since => Turn::Refused(at),
+            // Should the table never have learnt of it, an hour is enough.
+            Known::Refused(at)
+                if !again && at >= connection.health.since && now < at + REFUSED_FOR =>
+            {
+                Turn::Refused(at)
+            }
             Known::Nothing | Known::Refused(_) => Turn::First(First(known)),
         }
     }

@@ -167,7 +167,9 @@ impl Lease<'_> {
         fence: impl Fn() -> F,
     ) -> Result<Transaction, E> {
         let mut transaction = self.session.send(envelope, message, fence()).await?;
-        if std::mem::take(&mut self.warm) && is_dead(&transaction) {
+        // At the end of the invocation there is no time for another, and none to tell what is wrong with the server.
+        let in_time = Instant::now() < self.deadline;
+        if std::mem::take(&mut self.warm) && is_dead(&transaction) && in_time {
             let mut progress = Progress::brief();
             let opening = self.dialer.open(self.target, self.deadline, &mut progress);
             match opening.await {

@@ -298,18 +298,30 @@ impl Message {
         }
     }
 
-    /// Puts the next attempt off to `until` without counting one. Where it has been tried for longer than `at_most` by then, the message
-    /// is given up, and the history says why.
-    pub fn hold(
+    /// Puts the next attempt off to `until`, as the connection has trouble, without counting one. Its three days go on; where they are
+    /// over by then, the message is given up, and the history says why.
+    pub fn back_off(
         &mut self,
-        patience: &Patience,
+        patience: &mut Patience,
         reason: &str,
         until: Timestamp,
         now: Timestamp,
-        at_most: Duration,
     ) {
+        patience.unpark(now);
+        let waits = !patience.gives_up(self.created_at, until);
+        self.put_off(reason, until, now, waits);
+    }
+
+    /// Puts the next attempt off to `until`, as the connection's limit is reached, without counting one. Its three days stand still
+    /// meanwhile; where it would wait for more than fourteen days in all, the message is given up, and the history says why.
+    pub fn wait_for_start(&mut self, patience: &mut Patience, until: Timestamp, now: Timestamp) {
+        patience.park(now);
+        let waits = !patience.waits_in_vain(until);
+        self.put_off("limit_reached", until, now, waits);
+    }
+
+    fn put_off(&mut self, reason: &str, until: Timestamp, now: Timestamp, waits: bool) {
         self.parked = None;
-        let waits = patience.tried_for(self.created_at, until) <= at_most;
         if !waits {
             self.attempts.push(Attempt {
                 at: now,
@@ -572,32 +584,30 @@ mod tests {
 
     #[test]
     fn a_message_that_is_put_off_for_too_long_fails_with_the_reason() {
-        let mut message = message();
         let day = Duration::from_hours(24);
-        message.hold(
-            &Patience::default(),
-            "limit_reached",
-            NOW + day,
-            NOW,
-            day * 2,
-        );
+        let (mut message, mut patience) = (message(), Patience::default());
+        message.wait_for_start(&mut patience, NOW + day * 14, NOW);
         assert_eq!(
-            (
-                message.status,
-                message.next_attempt_at,
-                message.attempts.len()
-            ),
-            (Status::Retrying, Some(NOW + day), 0)
+            (message.status, message.next_attempt_at),
+            (Status::Retrying, Some(NOW + day * 14))
         );
-        message.hold(
-            &Patience::default(),
-            "limit_reached",
-            NOW + day * 3,
-            NOW,
-            day * 2,
-        );
+        assert_eq!(message.attempts, []);
+        message.wait_for_start(&mut patience, NOW + day * 15, NOW + day * 14);
         assert_eq!(message.status, Status::Failed);
         assert_eq!(message.attempts[0].reason.as_deref(), Some("limit_reached"));
+    }
+
+    #[test]
+    fn the_three_days_stand_still_for_a_limit_and_go_on_for_a_server_in_trouble() {
+        let day = Duration::from_hours(24);
+        let (mut message, mut patience) = (message(), Patience::default());
+        message.wait_for_start(&mut patience, NOW + day * 4, NOW);
+        message.back_off(&mut patience, "timed_out", NOW + day * 6, NOW + day * 4);
+        assert_eq!(message.status, Status::Retrying);
+        let later = NOW + day * 6;
+        message.back_off(&mut patience, "timed_out", later + day * 2, later);
+        assert_eq!(message.status, Status::Failed);
+        assert_eq!(message.attempts[0].reason.as_deref(), Some("timed_out"));
     }
 
     #[test]
