@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use axum::extract::Request;
 use axum::{Router, middleware};
-use deliver::Batch;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde_json::Value;
+use shared::aws::batch::Batch;
 use shared::clock::Clock;
 use shared::dns::{Resolver, ResolverError};
 use shared::model::encryption::Encryption;
@@ -236,7 +236,7 @@ fn requests(
     move |event| {
         let state = Arc::clone(&state);
         Box::pin(async move {
-            let batch: submit::events::Batch = serde_json::from_value(event)?;
+            let batch: Batch = serde_json::from_value(event)?;
             let outcome = submit::events::handle(&state, Incoming::Batch(batch)).await?;
             Ok(serde_json::to_value(outcome)?)
         })

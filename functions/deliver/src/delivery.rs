@@ -11,7 +11,7 @@ use shared::model::connection::Connection;
 use shared::model::message::{Attempt, AttemptResult, Message, Outcome, RecipientStatus};
 use shared::model::sender::NoSender;
 use shared::model::submission::Content;
-use shared::model::timestamp::Timestamp;
+use shared::model::timestamp::{Timestamp, millis};
 use shared::smtp::{Credentials, Envelope, RecipientOutcome, Target};
 use tokio::time::Instant;
 
@@ -235,8 +235,7 @@ async fn attempt(
     session.give_back().await;
     Ok(result.map(|mut result| {
         result.attempt.at = began;
-        result.attempt.duration_ms =
-            u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        result.attempt.duration_ms = millis(started.elapsed());
         result
     }))
 }
@@ -299,7 +298,7 @@ async fn transact(
 
 /// An attempt that says nothing about any recipient.
 fn ended(at: Timestamp, took: Duration, outcome: Outcome, reason: &str) -> AttemptResult {
-    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    let duration_ms = millis(took);
     AttemptResult {
         attempt: Attempt {
             at,

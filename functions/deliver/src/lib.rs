@@ -3,7 +3,6 @@
 //! This function reads passwords and can't write them: its state has a [`SecretReader`] and nothing else for secrets.
 
 mod attempt;
-mod batch;
 mod config;
 mod delivery;
 mod health;
@@ -15,6 +14,7 @@ mod sessions;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use shared::aws::batch::{Batch, Entry, Failure, Outcome};
 use shared::aws::connections::ConnectionsTable;
 use shared::aws::content::ContentStore;
 use shared::aws::messages::MessagesTable;
@@ -27,7 +27,6 @@ use shared::smtp::Dialer;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-pub use batch::{Attributes, Batch, Entry, Failure, Outcome};
 pub use config::Config;
 pub use logins::Logins;
 pub use sessions::Sessions;

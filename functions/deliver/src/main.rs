@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deliver::{Batch, Config, handle};
+use deliver::{Config, handle};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use shared::aws::batch::Batch;
 use shared::{aws::clients::Clients, clock::Clock, model::timestamp::Timestamp, telemetry};
 use tokio::time::Instant;
 

@@ -20,6 +20,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use shared::aws::batch::{Failure, Outcome};
 use shared::model::event::{Event, Rejected, Source};
 use shared::model::field::{FieldCode, FieldErrors};
 use shared::model::input::Input;
@@ -29,7 +30,7 @@ use shared::web::idempotency::IdempotencyKey;
 use shared::web::problem::{Problem, ProblemType};
 use tokio::task::JoinSet;
 
-pub use self::incoming::{Batch, Entry, Failure, Incoming, Outcome, Requested};
+pub use self::incoming::{Incoming, Requested};
 use crate::submit::accept;
 use crate::{MAX_BODY, State};
 

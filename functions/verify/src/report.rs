@@ -6,8 +6,8 @@ use axum::http::header::CONTENT_LANGUAGE;
 use serde::Serialize;
 use shared::model::provider::Provider;
 use shared::model::reply::Reply;
-use shared::model::timestamp::Timestamp;
-use shared::smtp::{Failure, FailureCode, ServerFacts, Stage, StageReport, millis};
+use shared::model::timestamp::{Timestamp, millis};
+use shared::smtp::{Failure, FailureCode, ServerFacts, Stage, StageReport};
 use utoipa::ToSchema;
 
 use crate::deliverability::Warning;

@@ -1,6 +1,7 @@
 //! AWS: concrete SDK clients, nothing abstract. Locally and in tests the same clients talk to embedded services.
 
 pub mod attempts;
+pub mod batch;
 pub mod clients;
 pub mod connections;
 pub mod content;

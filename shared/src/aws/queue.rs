@@ -28,7 +28,7 @@ pub struct DeliveryQueue {
 const SLOTS: u32 = 4;
 
 /// The group that a message is queued in: its connection's, and one of its slots. Entries of a group are worked on one after the other,
-/// so a connection has no more sessions than slots.
+/// so a connection has no more sessions in use than slots; one without a limit may have idle ones besides.
 #[must_use]
 pub fn group(record: &Record) -> String {
     let slots = record.concurrency.unwrap_or(SLOTS).max(1);

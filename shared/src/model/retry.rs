@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::timestamp::Timestamp;
+use super::timestamp::{Timestamp, millis};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -103,10 +103,6 @@ impl Patience {
             .map_or(Duration::ZERO, |since| then.since(since));
         Duration::from_millis(self.parked_ms) + now
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -69,6 +69,12 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// A duration in whole milliseconds, as reports and records have it.
+#[must_use]
+pub fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// The text was not an RFC 3339 instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an RFC 3339 instant")]

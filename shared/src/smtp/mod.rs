@@ -31,7 +31,7 @@ pub use batch::Outgoing;
 pub use certificate::Certificate;
 pub use dialer::{Deadlines, Dialer, Target};
 pub use failure::{Failure, FailureCode, Stage};
-pub use progress::{Progress, Reached, ServerFacts, StageReport, StageStatus, millis};
+pub use progress::{Progress, Reached, ServerFacts, StageReport, StageStatus};
 pub use reply::Reply;
 pub use session::Session;
 pub use tls::{Tls, TlsFacts};

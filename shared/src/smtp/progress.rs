@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
@@ -13,6 +12,7 @@ use utoipa::ToSchema;
 use super::extensions::Extensions;
 use super::failure::{Failure, FailureCode, Stage};
 use super::tls::{HandshakeFailure, TlsFacts};
+use crate::model::timestamp::millis;
 
 /// How a stage ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -168,10 +168,4 @@ impl Progress {
             });
         }
     }
-}
-
-/// A duration as reports have it.
-#[must_use]
-pub fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

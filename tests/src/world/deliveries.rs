@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::MessageSystemAttributeName;
-use deliver::{Attributes, Batch, Entry};
 use local::Functions;
 use local::embedded::Embedded;
+use shared::aws::batch::{Attributes, Batch, Entry};
 use tokio::time::Instant;
 
 use super::World;

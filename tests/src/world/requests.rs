@@ -1,7 +1,8 @@
 //! Messages asked for by events, in place of what Lambda has before the function.
 
 use serde_json::{Value, json};
-use submit::events::{Incoming, NotAccepted, Outcome, handle};
+use shared::aws::batch::Outcome;
+use submit::events::{Incoming, NotAccepted, handle};
 
 use super::World;
 

@@ -1,9 +1,9 @@
-//! What Lambda hands over beside HTTP requests, told by its shape, and the answer to it.
-//! <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
+//! What Lambda hands over beside HTTP requests, told by its shape.
 
+use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use shared::aws::batch::Batch;
 
 /// What isn't an HTTP request.
 #[derive(Debug)]
@@ -12,24 +12,6 @@ pub enum Incoming {
     Batch(Batch),
     /// An event of EventBridge.
     Event(Requested),
-}
-
-/// A batch of entries.
-#[derive(Debug, Deserialize)]
-pub struct Batch {
-    /// The entries.
-    #[serde(rename = "Records")]
-    pub records: Vec<Entry>,
-}
-
-/// An entry of the producers' queue.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Entry {
-    /// What SQS calls it.
-    pub message_id: String,
-    /// What it carries.
-    pub body: String,
 }
 
 /// An event of EventBridge.
@@ -42,22 +24,6 @@ pub struct Requested {
     pub detail_type: String,
     /// What it carries, as it was written.
     pub detail: Box<RawValue>,
-}
-
-/// Which entries of a batch are to come again.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Outcome {
-    /// Those that failed; all others are done with.
-    pub batch_item_failures: Vec<Failure>,
-}
-
-/// An entry that failed.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Failure {
-    /// Its `messageId`.
-    pub item_identifier: String,
 }
 
 impl Incoming {
