@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use shared::aws::error::StorageError;
-use shared::aws::messages::{Claim, Record};
 use shared::model::connection::{Connection, Health, HealthStatus};
 use shared::model::health::{Gate, SENDER_REFUSED, Trouble};
 use shared::model::message::{AttemptResult, Outcome};
@@ -11,119 +10,78 @@ use shared::model::tenant::Tenant;
 use shared::model::timestamp::Timestamp;
 use shared::smtp::{ConnectionVerdict, Failure, Stage, Verdict};
 
-use crate::logins::{First, Turn};
-use crate::{State, delivery, limits};
+use crate::State;
 
-/// A delivery's leave to go through its connection.
+/// The leave to go through a connection.
 #[derive(Debug)]
-pub(crate) struct Pass {
+pub(crate) struct Pass<'a> {
+    state: &'a State,
+    tenant: &'a Tenant,
+    connection: &'a Connection,
+    gate: Gate,
     /// The health as the connection's item now has it.
     seen: Health,
     began: Timestamp,
-    first: Option<First>,
 }
 
-/// Whether the message may be tried through `connection` now. `None` when it may not, and was put off without an attempt.
-pub(crate) async fn admit(
-    state: &State,
-    claim: &mut Claim,
-    connection: &Connection,
-    now: Timestamp,
-) -> Result<Option<Pass>, StorageError> {
-    let mut seen = connection.health.clone();
-    let gate = seen.gate(now);
-    if gate == Gate::Closed {
-        return put_off(state, claim, &seen).await;
-    }
-    let start = limits::reserve(state, &mut claim.record, connection, now).await?;
-    if start > now {
-        let mut record = claim.record.clone();
-        let Record {
-            message, patience, ..
-        } = &mut record;
-        message.wait_for_start(patience, start, now);
-        delivery::write(state, claim, &record).await?;
-        return Ok(None);
-    }
-    if let Gate::Probe(until) = gate {
-        let tenant = &claim.record.tenant;
-        let begun = state
-            .connections
-            .begin_probe(tenant, connection, until)
-            .await?;
-        seen.next_attempt_at = Some(until);
-        if !begun {
-            return put_off(state, claim, &seen).await;
-        }
-    }
-    let mut first = None;
-    if connection.secret.is_some() {
-        match state.logins.turn(connection, gate != Gate::Open, now).await {
-            Turn::Any => {}
-            Turn::First(login) => first = Some(login),
-            Turn::Refused(at) => {
-                let trouble = Trouble::Refused("authentication_rejected".to_owned());
-                let suspended = connection.health.after(&trouble, at).unwrap_or(seen);
-                return put_off(state, claim, &suspended).await;
+impl<'a> Pass<'a> {
+    /// Asks for leave at a connection whose gate is as `gate` says. Where one may go to find out whether the connection works again, one
+    /// gets it of all who ask.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub(crate) async fn get(
+        state: &'a State,
+        tenant: &'a Tenant,
+        connection: &'a Connection,
+        mut gate: Gate,
+        now: Timestamp,
+    ) -> Result<Self, StorageError> {
+        let mut seen = connection.health.clone();
+        if let Gate::Probe(until) = gate {
+            let table = &state.connections;
+            if !table.begin_probe(tenant, connection, until).await? {
+                gate = Gate::Closed;
             }
+            seen.next_attempt_at = Some(until);
         }
-    }
-    Ok(Some(Pass {
-        seen,
-        began: now,
-        first,
-    }))
-}
-
-/// The message waits, as long as the connection in this health does.
-async fn put_off(
-    state: &State,
-    claim: &Claim,
-    health: &Health,
-) -> Result<Option<Pass>, StorageError> {
-    let now = state.clock.now();
-    let mut record: Record = claim.record.clone();
-    let Record {
-        message, patience, ..
-    } = &mut record;
-    if health.status == HealthStatus::Suspended {
-        message.park(patience, health.why_it_waits(), now, health.look_again(now));
-    } else {
-        let reason = health.reason.as_deref().unwrap_or_default();
-        let until = health.next_attempt_at.unwrap_or(now);
-        message.back_off(patience, reason, until, now);
-    }
-    delivery::write(state, claim, &record).await?;
-    Ok(None)
-}
-
-impl Pass {
-    /// The session was opened, or not: those who wait for the connection's first login learn how it went.
-    pub(crate) fn opened(&mut self, session: Result<(), &Failure>) {
-        let Some(first) = self.first.take() else {
-            return;
-        };
-        match session {
-            Ok(()) => first.works(),
-            Err(failure) if failure.is_refused_login() => first.refused(self.began),
-            // The next one is the first then.
-            Err(_) => {}
-        }
+        Ok(Self {
+            state,
+            tenant,
+            connection,
+            gate,
+            seen,
+            began: now,
+        })
     }
 
-    /// Keeps the trouble that the attempt met, if it did, and has the message wait for its connection.
-    pub(crate) async fn note_trouble(
-        &self,
-        state: &State,
-        tenant: &Tenant,
-        connection: &Connection,
-        result: &mut AttemptResult,
-    ) {
+    /// Whether anything may go through.
+    pub(crate) fn admits(&self) -> bool {
+        self.gate != Gate::Closed
+    }
+
+    /// Whether one message has to find out first whether the connection works again.
+    pub(crate) fn is_probe(&self) -> bool {
+        matches!(self.gate, Gate::Probe(_))
+    }
+
+    /// The health as the connection's item has it.
+    pub(crate) fn health(&self) -> &Health {
+        &self.seen
+    }
+
+    /// When the leave was given.
+    pub(crate) fn began(&self) -> Timestamp {
+        self.began
+    }
+
+    /// Keeps the trouble that the attempt met, if it did, and has the message wait for its connection. The health in which that is now.
+    pub(crate) async fn note_trouble(&self, result: &mut AttemptResult) -> Health {
         let Some(trouble) = &result.trouble else {
-            return;
+            return self.seen.clone();
         };
-        let (table, now) = (&state.connections, state.clock.now());
-        let seen = &self.seen;
+        let (tenant, connection, seen) = (self.tenant, self.connection, &self.seen);
+        let (table, now) = (&self.state.connections, self.state.clock.now());
         let health = connection.health.after(trouble, now);
         let kept = match (trouble, &health) {
             (_, None) => Ok(true),
@@ -136,20 +94,17 @@ impl Pass {
             }
         };
         report(kept, connection, &format!("{trouble:?}"));
-        wait_for(health.as_ref().unwrap_or(seen), now, result);
+        let health = health.unwrap_or_else(|| seen.clone());
+        wait_for(&health, now, result);
+        health
     }
 
-    /// Notes that mail goes through again. A connection that is known to work is not written.
-    pub(crate) async fn recover(&self, state: &State, tenant: &Tenant, connection: &Connection) {
-        if self.seen.status == HealthStatus::Ok {
-            return;
-        }
-        let (table, now) = (&state.connections, state.clock.now());
-        report(
-            table.recover(tenant, connection, now).await,
-            connection,
-            "recovered",
-        );
+    /// Notes that mail goes through again: nobody else needs to find that out.
+    pub(crate) async fn recover(&mut self) {
+        let (table, now) = (&self.state.connections, self.state.clock.now());
+        let recovered = table.recover(self.tenant, self.connection, now).await;
+        report(recovered, self.connection, "recovered");
+        self.gate = Gate::Open;
     }
 }
 

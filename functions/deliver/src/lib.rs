@@ -4,21 +4,25 @@
 
 mod attempt;
 mod config;
-mod delivery;
+mod dispatch;
+mod group;
 mod health;
 mod limits;
 mod logins;
 mod mime;
+mod outcome;
+mod prepare;
 mod sessions;
+mod transmission;
 
-use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use shared::aws::batch::{Batch, Entry, Failure, Outcome};
+use shared::aws::batch::{Batch, Outcome};
 use shared::aws::connections::ConnectionsTable;
 use shared::aws::content::ContentStore;
 use shared::aws::messages::MessagesTable;
-use shared::aws::queue::{Delivery, DeliveryQueue};
+use shared::aws::queue::DeliveryQueue;
 use shared::aws::rates::Rates;
 use shared::aws::secrets::SecretReader;
 use shared::clock::Clock;
@@ -26,6 +30,8 @@ use shared::model::retry::Ambiguous;
 use shared::smtp::Dialer;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+
+use crate::group::{Group, Unfinished};
 
 pub use config::Config;
 pub use logins::Logins;
@@ -58,51 +64,25 @@ pub struct State {
     pub clock: Clock,
 }
 
-/// Delivers a batch. Entries of one group are for one connection and go one after the other, groups go side by side; each entry has a task
-/// of its own, so one that panics fails alone. No session goes on after `deadline`.
-pub async fn handle(state: &Arc<State>, batch: Batch, deadline: Instant) -> Outcome {
-    let mut groups: HashMap<Option<String>, Vec<Entry>> = HashMap::new();
-    for entry in batch.records {
-        let group = entry.attributes.message_group_id.clone();
-        groups.entry(group).or_default().push(entry);
-    }
+/// Delivers a batch. Groups go side by side, the entries of a group one after the other through its connection, and each group's are
+/// taken off the queue as it is done. Nothing is started that would go on after `invocation_end`.
+pub async fn handle(state: &Arc<State>, batch: Batch, invocation_end: Instant) -> Outcome {
+    let unfinished = Arc::new(Unfinished::all(&batch.records));
+    let groups = Group::of(batch.records);
+    let working = Arc::new(AtomicUsize::new(groups.len()));
     let mut tasks = JoinSet::new();
-    for entries in groups.into_values() {
-        let state = Arc::clone(state);
+    for group in groups.into_iter().map(Arc::new) {
+        let (state, unfinished) = (Arc::clone(state), Arc::clone(&unfinished));
+        let working = Arc::clone(&working);
         tasks.spawn(async move {
-            let mut failures = Vec::new();
-            for entry in entries {
-                let item_identifier = entry.message_id.clone();
-                let task = tokio::spawn(take(Arc::clone(&state), entry, deadline));
-                if !task.await.unwrap_or(false) {
-                    failures.push(Failure { item_identifier });
-                }
-            }
-            failures
+            group.work(&state, &unfinished, invocation_end).await;
+            let others = working.fetch_sub(1, Ordering::Relaxed) > 1;
+            group.settle(&state, &unfinished, others).await;
         });
     }
-    let failures = tasks.join_all().await;
-    state.sessions.end_limited().await;
+    // What a group that panics had not done is not declared done.
+    while tasks.join_next().await.is_some() {}
     Outcome {
-        batch_item_failures: failures.into_iter().flatten().collect(),
-    }
-}
-
-/// Whether the entry is done with.
-async fn take(state: Arc<State>, entry: Entry, deadline: Instant) -> bool {
-    let delivery: Delivery = match serde_json::from_str(&entry.body) {
-        Ok(delivery) => delivery,
-        Err(error) => {
-            tracing::error!(entry = entry.message_id, cause = %error, "not a delivery");
-            return false;
-        }
-    };
-    let group = entry.attributes.message_group_id.as_deref();
-    match delivery::deliver(&state, &delivery, group, deadline).await {
-        Ok(()) => true,
-        Err(error) => {
-            tracing::error!(message_id = %delivery.message_id, operation = error.operation(), cause = error.cause(), "storage failed");
-            false
-        }
+        batch_item_failures: unfinished.failures(),
     }
 }

@@ -1,10 +1,9 @@
-//! How much goes through a connection: when a message may start, and in which group of the queue it waits for it.
+//! How much goes through a connection: when a message may start.
 
 use std::time::Duration;
 
 use shared::aws::error::StorageError;
-use shared::aws::messages::{Claim, Record, Reserved, TAKEN_WITHIN};
-use shared::aws::queue;
+use shared::aws::messages::{Record, Reserved};
 use shared::model::connection::Connection;
 use shared::model::timestamp::Timestamp;
 
@@ -39,25 +38,4 @@ pub(crate) async fn reserve(
         at,
     });
     Ok(at)
-}
-
-/// Queues the message anew if its entry came in another group than its connection's: the groups bound a connection's sessions. Whether
-/// it did so.
-pub(crate) async fn change_group(
-    state: &State,
-    claim: &Claim,
-    group: Option<&str>,
-) -> Result<bool, StorageError> {
-    if group.is_none_or(|group| group == queue::group(&claim.record)) {
-        return Ok(false);
-    }
-    let due = state.clock.now() + TAKEN_WITHIN;
-    let record = claim.record.clone();
-    if let Some(record) = state.messages.requeue(claim, record, due).await? {
-        // The record is written: if this fails, the sweeper finds it when it is due.
-        if let Err(error) = state.queue.push(&record).await {
-            tracing::error!(message_id = %record.message.id, cause = error.cause(), "not queued in its group: the sweeper will");
-        }
-    }
-    Ok(true)
 }

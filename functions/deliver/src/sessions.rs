@@ -7,12 +7,8 @@ use shared::clock::Clock;
 use shared::model::connection::Connection;
 use shared::model::ids::ConnectionId;
 use shared::model::timestamp::Timestamp;
-use shared::smtp::{
-    ConnectionVerdict, Dialer, Envelope, Failure, FailureCode, Progress, RecipientOutcome, Session,
-    Stage, Target, Transaction, Verdict,
-};
+use shared::smtp::{Failure, FailureCode, Session, Stage};
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 /// The most sessions that are open at once, in use or idle.
@@ -41,7 +37,6 @@ struct Key {
 #[derive(Debug)]
 struct Idle {
     key: Key,
-    limited: bool,
     /// By the clock on the wall: while an instance is frozen, the monotonic clock stands still.
     since: Timestamp,
     session: Session,
@@ -51,13 +46,9 @@ struct Idle {
 #[derive(Debug)]
 pub(crate) struct Lease<'a> {
     sessions: &'a Sessions,
-    dialer: &'a Dialer,
-    target: &'a Target,
-    deadline: Instant,
     key: Key,
     limited: bool,
-    session: Session,
-    /// Whether it was idle and has not been heard of since.
+    pub(crate) session: Session,
     warm: bool,
     _permit: SemaphorePermit<'a>,
 }
@@ -73,30 +64,26 @@ impl Sessions {
         }
     }
 
-    /// A session through `connection`: one that is open, or a new one to `target`. Waits while all that may be open are in use. Nothing
-    /// goes on after `deadline`.
+    /// A session through `connection`: one that is idle, or else the one that `open` gives. Waits while all that may be open are in use.
+    /// Nothing goes on after `deadline`.
     ///
     /// # Errors
     /// Why none could be opened.
-    pub(crate) async fn take<'a>(
-        &'a self,
+    pub(crate) async fn take<E: From<Failure>>(
+        &self,
         connection: &Connection,
-        dialer: &'a Dialer,
-        target: &'a Target,
         deadline: Instant,
-    ) -> Result<Lease<'a>, Failure> {
+        open: impl Future<Output = Result<Session, E>>,
+    ) -> Result<Lease<'_>, E> {
         let key = Key {
             connection: connection.id,
             version: connection.version,
         };
         let Ok(Ok(permit)) = timeout_at(deadline, self.free.acquire()).await else {
-            return Err(Failure::new(Stage::Connect, FailureCode::TimedOut));
+            return Err(Failure::new(Stage::Connect, FailureCode::TimedOut).into());
         };
         let lease = |session, warm| Lease {
             sessions: self,
-            dialer,
-            target,
-            deadline,
             key,
             limited: connection.settings.limits.concurrency.is_some(),
             session,
@@ -110,18 +97,7 @@ impl Sessions {
             }
         }
         self.make_room();
-        let mut progress = Progress::brief();
-        let session = dialer.open(target, deadline, &mut progress).await?;
-        Ok(lease(session, false))
-    }
-
-    /// Closes the sessions whose server counts them: another instance may open its own as soon as this invocation is over.
-    pub(crate) async fn end_limited(&self) {
-        let mut ending = JoinSet::new();
-        for limited in self.idle().extract_if(.., |idle| idle.limited) {
-            ending.spawn(limited.session.quit());
-        }
-        ending.join_all().await;
+        Ok(lease(open.await?, false))
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
@@ -155,61 +131,27 @@ fn close(idle: Idle) {
 }
 
 impl Lease<'_> {
-    /// As [`Session::send`]. Where a session that was idle turns out to be dead, or the server wants another login, a new one takes its
-    /// place, once: no reply to a recipient had come, let alone the 354, so nothing of the message had left.
-    ///
-    /// # Errors
-    /// The fence's own.
-    pub(crate) async fn send<E, F: Future<Output = Result<(), E>>>(
-        &mut self,
-        envelope: &Envelope,
-        message: &[u8],
-        fence: impl Fn() -> F,
-    ) -> Result<Transaction, E> {
-        let mut transaction = self.session.send(envelope, message, fence()).await?;
-        // At the end of the invocation there is no time for another, and none to tell what is wrong with the server.
-        let in_time = Instant::now() < self.deadline;
-        if std::mem::take(&mut self.warm) && is_dead(&transaction) && in_time {
-            let mut progress = Progress::brief();
-            let opening = self.dialer.open(self.target, self.deadline, &mut progress);
-            match opening.await {
-                Ok(session) => {
-                    self.session = session;
-                    return self.session.send(envelope, message, fence()).await;
-                }
-                Err(failure) => transaction.verdict = Verdict::NotSent(failure),
-            }
-        }
-        Ok(transaction)
+    /// Whether it was idle before.
+    pub(crate) fn is_warm(&self) -> bool {
+        self.warm
     }
 
-    /// Leaves the session to whoever comes next, if it is good for anything.
-    pub(crate) async fn give_back(mut self) {
-        if self.session.is_reusable().await {
-            let idle = Idle {
-                key: self.key,
-                limited: self.limited,
-                since: self.sessions.clock.now(),
-                session: self.session,
-            };
-            self.sessions.idle().push(idle);
-        }
+    /// The same, if it can be used again.
+    pub(crate) async fn reusable(mut self) -> Option<Self> {
+        self.session.is_reusable().await.then_some(self)
     }
-}
 
-/// Whether the session ended before the server had said anything of this message's recipients.
-fn is_dead(transaction: &Transaction) -> bool {
-    let unasked = |outcome: &RecipientOutcome| {
-        matches!(
-            outcome,
-            RecipientOutcome::Open | RecipientOutcome::NeedsSmtputf8
-        )
-    };
-    matches!(
-        transaction.verdict,
-        Verdict::NotSent(_)
-            | Verdict::Connection(
-                ConnectionVerdict::Unavailable(_) | ConnectionVerdict::LoginNeeded(_)
-            )
-    ) && transaction.recipients.iter().all(unasked)
+    /// Leaves the session to whoever comes next. One whose server counts them is closed: another instance may open its own as soon as
+    /// the queue is told that this one is done.
+    pub(crate) async fn give_back(self) {
+        if self.limited {
+            return self.session.quit().await;
+        }
+        let idle = Idle {
+            key: self.key,
+            since: self.sessions.clock.now(),
+            session: self.session,
+        };
+        self.sessions.idle().push(idle);
+    }
 }

@@ -17,6 +17,9 @@ pub struct Batch {
 pub struct Entry {
     /// What SQS calls it.
     pub message_id: String,
+    /// What it is to be deleted by.
+    #[serde(default)]
+    pub receipt_handle: String,
     /// What it carries.
     pub body: String,
     /// What SQS knows of it.
@@ -30,6 +33,8 @@ pub struct Entry {
 pub struct Attributes {
     /// The group in whose order it comes.
     pub message_group_id: Option<String>,
+    /// How often it was received, this time included.
+    pub approximate_receive_count: Option<String>,
 }
 
 /// Which entries are to come again.

@@ -1,8 +1,12 @@
 //! The queue of deliveries: SQS FIFO. An entry only names a message; the record decides what is done with it.
 
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::{
+    ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
+};
 use serde::{Deserialize, Serialize};
 
+use super::batch::Entry;
 use super::error::StorageError;
 use super::messages::Record;
 use crate::model::ids::MessageId;
@@ -68,4 +72,60 @@ impl DeliveryQueue {
             .map(|_| ())
             .map_err(|error| StorageError::sdk(OPERATION, error))
     }
+
+    /// Takes entries of one batch (ten at most) off the queue.
+    ///
+    /// # Errors
+    /// When SQS doesn't answer. What it does not take off is left to come again: its message's record decides.
+    pub async fn delete(&self, entries: &[&Entry]) -> Result<(), StorageError> {
+        const OPERATION: &str = "delete queue entries";
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let mut request = self.client.delete_message_batch().queue_url(&self.url);
+        for (index, entry) in entries.iter().enumerate() {
+            let entry = DeleteMessageBatchRequestEntry::builder()
+                .id(index.to_string())
+                .receipt_handle(&entry.receipt_handle);
+            let entry = entry.build();
+            request = request.entries(entry.map_err(|e| StorageError::corrupt(OPERATION, e))?);
+        }
+        let deleted = request.send().await;
+        deleted
+            .map(|_| ())
+            .map_err(|error| StorageError::sdk(OPERATION, error))
+    }
+
+    /// Has entries of one batch (ten at most) come again soon, instead of after the queue's visibility timeout, which is longer than any
+    /// invocation.
+    ///
+    /// # Errors
+    /// When SQS doesn't answer: then they come again after that.
+    pub async fn show_again(&self, entries: &[&Entry]) -> Result<(), StorageError> {
+        const OPERATION: &str = "show queue entries again";
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let request = self.client.change_message_visibility_batch();
+        let mut request = request.queue_url(&self.url);
+        for (index, entry) in entries.iter().enumerate() {
+            let entry = ChangeMessageVisibilityBatchRequestEntry::builder()
+                .id(index.to_string())
+                .receipt_handle(&entry.receipt_handle)
+                .visibility_timeout(again_after(entry));
+            let entry = entry.build();
+            request = request.entries(entry.map_err(|e| StorageError::corrupt(OPERATION, e))?);
+        }
+        let changed = request.send().await;
+        changed
+            .map(|_| ())
+            .map_err(|error| StorageError::sdk(OPERATION, error))
+    }
+}
+
+/// The seconds until an entry that failed comes again: 10, 30, 90, 270, so that a fault of some minutes does not spend all of its receives.
+fn again_after(entry: &Entry) -> i32 {
+    let count = entry.attributes.approximate_receive_count.as_deref();
+    let count: u32 = count.and_then(|count| count.parse().ok()).unwrap_or(1);
+    10 * 3_i32.pow(count.saturating_sub(1).min(3))
 }

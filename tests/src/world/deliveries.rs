@@ -129,7 +129,11 @@ impl World {
             let receipt = message.receipt_handle.unwrap_or_default();
             let attributes = message.attributes.unwrap_or_default();
             let group = attributes.get(&MessageSystemAttributeName::MessageGroupId);
-            (receipt, entry(message_id, body, group.cloned()))
+            let entry = Entry {
+                receipt_handle: receipt.clone(),
+                ..entry(message_id, body, group.cloned())
+            };
+            (receipt, entry)
         };
         messages
             .unwrap_or_default()
@@ -171,7 +175,11 @@ async fn batch(deliver: &Arc<deliver::State>, records: Vec<Entry>) -> Vec<String
 fn entry(message_id: String, body: String, message_group_id: Option<String>) -> Entry {
     Entry {
         message_id,
+        receipt_handle: String::new(),
         body,
-        attributes: Attributes { message_group_id },
+        attributes: Attributes {
+            message_group_id,
+            ..Attributes::default()
+        },
     }
 }
