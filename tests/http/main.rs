@@ -1,6 +1,7 @@
 //! The API through its routers, with all functions and their storage behind it.
 
 mod another_way;
+mod batches;
 mod claims;
 mod connections;
 mod connections_idempotency;

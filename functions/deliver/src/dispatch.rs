@@ -3,21 +3,21 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use shared::aws::error::StorageError;
 use shared::model::connection::{Connection, Health};
 use shared::model::health::{Gate, Trouble};
 use shared::model::message::{AttemptResult, Outcome};
 use shared::model::timestamp::Timestamp;
-use shared::smtp::{Credentials, Failure, Progress, Session, Target};
-use tokio::task::JoinSet;
+use shared::smtp::Session;
 use tokio::time::Instant;
 
 use crate::group::Unfinished;
 use crate::health::{self, Pass};
-use crate::logins::Turn;
+use crate::opening::{Unopened, open};
 use crate::outcome::{self, Fate};
+use crate::outcomes::Outcomes;
 use crate::prepare::Ready;
-use crate::transmission::{Ended, Transmission, Unfenced};
+use crate::sessions::Lease;
+use crate::transmission::Transmission;
 use crate::{State, limits};
 
 /// What is left of an invocation when the session must be over.
@@ -32,13 +32,36 @@ pub(crate) async fn dispatch(
     unfinished: &Arc<Unfinished>,
     invocation_end: Instant,
 ) {
-    let mut outcomes = Outcomes {
-        state: Arc::clone(state),
-        unfinished: Arc::clone(unfinished),
-        writes: JoinSet::new(),
-    };
     let now = state.clock.now();
+    let mut outcomes = Outcomes::new(state, unfinished);
     let gate = connection.health.gate(now);
+    let admitted = admit(state, connection, messages, gate, now, &mut outcomes).await;
+    if let Some(pass) = pass(state, connection, &admitted, gate, now, &mut outcomes).await {
+        let deadline = invocation_end.checked_sub(TIME_TO_WRITE);
+        let deadline = deadline.unwrap_or(invocation_end);
+        let probing = pass.is_probe();
+        let dispatch = Dispatch {
+            state,
+            connection,
+            deadline,
+            transmission: Transmission::new(state, connection, &admitted, probing, deadline),
+            pass,
+            outcomes: &mut outcomes,
+        };
+        dispatch.run().await;
+    }
+    outcomes.written().await;
+}
+
+/// Those that may start now, by the connection's health and its limits.
+async fn admit(
+    state: &State,
+    connection: &Connection,
+    messages: Vec<Ready>,
+    gate: Gate,
+    now: Timestamp,
+    outcomes: &mut Outcomes,
+) -> Vec<Arc<Ready>> {
     let mut admitted = Vec::with_capacity(messages.len());
     for mut message in messages {
         if gate == Gate::Closed {
@@ -54,42 +77,33 @@ pub(crate) async fn dispatch(
             Err(error) => outcomes.fail(&message, &error),
         }
     }
-    if let Some(first) = admitted.first() {
-        let tenant = &first.claim.record.tenant;
-        match Pass::get(state, tenant, connection, gate, now).await {
-            Ok(pass) if pass.admits() => {
-                let deadline = invocation_end.checked_sub(TIME_TO_WRITE);
-                let deadline = deadline.unwrap_or(invocation_end);
-                let dispatch = Dispatch {
-                    state,
-                    connection,
-                    deadline,
-                    transmission: Transmission::new(
-                        state,
-                        connection,
-                        &admitted,
-                        pass.is_probe(),
-                        deadline,
-                    ),
-                    pass,
-                    outcomes: &mut outcomes,
-                };
-                dispatch.run().await;
+    admitted
+}
+
+/// The leave for the messages to go through the connection.
+async fn pass<'a>(
+    state: &'a State,
+    connection: &'a Connection,
+    messages: &'a [Arc<Ready>],
+    gate: Gate,
+    now: Timestamp,
+    outcomes: &mut Outcomes,
+) -> Option<Pass<'a>> {
+    let tenant = &messages.first()?.claim.record.tenant;
+    match Pass::get(state, tenant, connection, gate, now).await {
+        Ok(pass) if pass.admits() => return Some(pass),
+        Ok(pass) => {
+            for message in messages {
+                outcomes.write(message, Fate::Held(pass.health().clone()));
             }
-            Ok(pass) => {
-                for message in &admitted {
-                    outcomes.write(message, Fate::Held(pass.health().clone()));
-                }
-            }
-            Err(error) => {
-                for message in &admitted {
-                    outcomes.fail(message, &error);
-                }
+        }
+        Err(error) => {
+            for message in messages {
+                outcomes.fail(message, &error);
             }
         }
     }
-    // One that panics has not declared its entry done.
-    while outcomes.writes.join_next().await.is_some() {}
+    None
 }
 
 /// Messages on their way through one connection.
@@ -102,71 +116,17 @@ struct Dispatch<'a> {
     outcomes: &'a mut Outcomes,
 }
 
-/// Why there is no session.
-#[derive(Debug)]
-enum Unopened {
-    /// The server could not be reached, or does not take the login.
-    Failed(Failure),
-    /// It has just refused the login, to somebody else in this process.
-    Refused(Timestamp),
-    /// The password can't be read.
-    Password(StorageError),
-}
-
-impl From<Failure> for Unopened {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
-
-impl Dispatch<'_> {
+impl<'a> Dispatch<'a> {
     async fn run(mut self) {
         let mut idle = None;
         while self.transmission.waits() {
-            if Instant::now() >= self.deadline {
-                self.rest(|| Fate::Again);
+            let Some(mut lease) = self.session(idle.take()).await else {
                 break;
-            }
-            let mut lease = match idle.take() {
-                Some(lease) => lease,
-                None => {
-                    let sessions = &self.state.sessions;
-                    let opened = sessions.take(self.connection, self.deadline, self.open());
-                    match opened.await {
-                        Ok(lease) => {
-                            self.transmission.change_session(lease.is_warm());
-                            lease
-                        }
-                        Err(unopened) => {
-                            self.without_session(unopened).await;
-                            break;
-                        }
-                    }
-                }
             };
-            let shared = Mutex::new((&mut self.transmission, &mut *self.outcomes));
-            let lock = || shared.lock().unwrap_or_else(PoisonError::into_inner);
-            let next = || lock().0.next();
-            let ended = |transaction| {
-                let (transmission, outcomes) = &mut *lock();
-                if let Some(ended) = transmission.ended(transaction) {
-                    outcomes.settle(ended);
-                }
-            };
-            lease.session.send_batch(next, ended).await;
+            self.send_through(&mut lease.session).await;
             idle = lease.reusable().await;
-            if let Some((message, result)) = self.transmission.trouble() {
-                self.trouble(message, result).await;
+            if !self.goes_on().await {
                 break;
-            }
-            if self.pass.is_probe() {
-                if !self.transmission.works() {
-                    let health = self.pass.health().clone();
-                    self.rest(|| Fate::Held(health.clone()));
-                    break;
-                }
-                self.pass.recover().await;
-                self.transmission.allow_all();
             }
         }
         if let Some(lease) = idle {
@@ -174,50 +134,64 @@ impl Dispatch<'_> {
         }
     }
 
-    /// A new session.
-    async fn open(&self) -> Result<Session, Unopened> {
-        let (state, settings) = (self.state, &self.connection.settings);
-        let password = match &self.connection.secret {
-            Some(secret) => {
-                let read = state.secrets.read(secret).await;
-                Some(read.map_err(Unopened::Password)?)
+    /// The session that is at hand, or another one. `None` where there is none, and all have been told.
+    async fn session(&mut self, idle: Option<Lease<'a>>) -> Option<Lease<'a>> {
+        if Instant::now() >= self.deadline {
+            self.rest(|| Fate::Again);
+            return None;
+        }
+        if idle.is_some() {
+            return idle;
+        }
+        let sessions = &self.state.sessions;
+        let open = open(self.state, self.connection, &self.pass, self.deadline);
+        let opened = Box::pin(sessions.take(self.connection, self.deadline, open)).await;
+        match opened {
+            Ok(lease) => {
+                self.transmission.change_session(lease.is_warm());
+                Some(lease)
             }
-            None => None,
-        };
-        let mut first = None;
-        if password.is_some() {
-            let probe = self.pass.is_probe();
-            match state
-                .logins
-                .turn(self.connection, probe, self.pass.began())
-                .await
-            {
-                Turn::Any => {}
-                Turn::First(login) => first = Some(login),
-                Turn::Refused(at) => return Err(Unopened::Refused(at)),
+            Err(unopened) => {
+                self.without_session(unopened).await;
+                None
             }
         }
-        let credentials = settings.username.clone().zip(password);
-        let target = Target {
-            host: settings.host.clone(),
-            port: settings.port,
-            encryption: settings.encryption,
-            credentials: credentials.map(|(username, password)| Credentials { username, password }),
-        };
-        let mut progress = Progress::brief();
-        let opened = state
-            .dialer
-            .open(&target, self.deadline, &mut progress)
-            .await;
-        if let Some(first) = first {
-            match &opened {
-                Ok(_) => first.works(),
-                Err(failure) if failure.is_refused_login() => first.refused(self.pass.began()),
-                // The next one is the first then.
-                Err(_) => {}
+    }
+
+    async fn send_through(&mut self, session: &mut Session) {
+        let shared = Mutex::new((&mut self.transmission, &mut *self.outcomes));
+        let lock = || shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = || lock().0.next();
+        let ended = |transaction| {
+            let (transmission, outcomes) = &mut *lock();
+            if let Some(ended) = transmission.ended(transaction) {
+                outcomes.settle(ended);
             }
+        };
+        session.send_batch(next, ended).await;
+    }
+
+    /// Whether those that still wait may leave, by what the last session has shown. They have been told where not.
+    async fn goes_on(&mut self) -> bool {
+        if let Some((message, result)) = self.transmission.trouble() {
+            self.trouble(message, result).await;
+            return false;
         }
-        Ok(opened?)
+        if self.transmission.storage_fails() {
+            // Another session would not help.
+            self.rest(|| Fate::Again);
+            return false;
+        }
+        if self.pass.is_probe() {
+            if !self.transmission.works() {
+                let health = self.pass.health().clone();
+                self.rest(|| Fate::Held(health.clone()));
+                return false;
+            }
+            self.pass.recover().await;
+            self.transmission.allow_all();
+        }
+        true
     }
 
     async fn without_session(&mut self, unopened: Unopened) {
@@ -276,50 +250,5 @@ impl Dispatch<'_> {
             self.outcomes
                 .write(message, so_far.map_or_else(&fate, Fate::Attempted));
         }
-    }
-}
-
-/// The outcomes that are being written.
-struct Outcomes {
-    state: Arc<State>,
-    unfinished: Arc<Unfinished>,
-    writes: JoinSet<()>,
-}
-
-impl Outcomes {
-    fn settle(&mut self, ended: Ended<'_>) {
-        match ended {
-            Ended::Attempted(message, result) => self.write(message, Fate::Attempted(result)),
-            Ended::Unfenced(message, Unfenced::Storage(error)) => self.fail(message, &error),
-            Ended::Unfenced(message, Unfenced::Lost) => {
-                tracing::warn!(message_id = %message.claim.record.message.id, "the claim was lost before the body left");
-                self.unfinished.finish(&message.entry);
-            }
-        }
-    }
-
-    fn write(&mut self, message: &Arc<Ready>, fate: Fate) {
-        let (state, unfinished) = (Arc::clone(&self.state), Arc::clone(&self.unfinished));
-        let message = Arc::clone(message);
-        self.writes.spawn(async move {
-            let nothing_left = fate.nothing_left();
-            match outcome::write(&state, &message.claim, fate).await {
-                Ok(()) => unfinished.finish(&message.entry),
-                Err(error) => {
-                    outcome::report(&message.claim, &error);
-                    if nothing_left {
-                        outcome::release(&state, &message.claim).await;
-                    }
-                }
-            }
-        });
-    }
-
-    /// Nothing of the message has left, as storage failed: its entry comes again.
-    fn fail(&mut self, message: &Arc<Ready>, error: &StorageError) {
-        outcome::report(&message.claim, error);
-        let (state, message) = (Arc::clone(&self.state), Arc::clone(message));
-        self.writes
-            .spawn(async move { outcome::release(&state, &message.claim).await });
     }
 }

@@ -127,7 +127,9 @@ impl Group {
             let connection = first.connection.clone();
             let through = |message: &mut Ready| message.connection.id == connection.id;
             let messages = ready.extract_if(.., through).collect();
-            dispatch::dispatch(state, &connection, messages, unfinished, invocation_end).await;
+            let dispatch =
+                dispatch::dispatch(state, &connection, messages, unfinished, invocation_end);
+            Box::pin(dispatch).await;
         }
     }
 

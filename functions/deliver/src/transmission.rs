@@ -30,6 +30,8 @@ pub(crate) struct Transmission<'a> {
     trouble: Option<(Leaving<'a>, AttemptResult)>,
     /// Whether the server has judged any.
     works: bool,
+    /// Whether a fence could not be written.
+    storage_fails: bool,
 }
 
 /// A message on its way.
@@ -101,6 +103,7 @@ impl<'a> Transmission<'a> {
             session: UnderWay::default(),
             trouble: None,
             works: false,
+            storage_fails: false,
         }
     }
 
@@ -112,6 +115,11 @@ impl<'a> Transmission<'a> {
     /// Whether the server has judged any message, so that the connection is known to work.
     pub(crate) fn works(&self) -> bool {
         self.works
+    }
+
+    /// Whether a fence could not be written.
+    pub(crate) fn storage_fails(&self) -> bool {
+        self.storage_fails
     }
 
     /// The connection works: the others may leave.
@@ -188,9 +196,10 @@ impl<'a> Transmission<'a> {
             Ok(transaction) => transaction,
             Err(unfenced) => {
                 self.session.lost = true;
+                self.storage_fails |= matches!(unfenced, Unfenced::Storage(_));
                 // What the first transaction achieved is known, and must be written; the postponed recipients stay open.
                 return Some(match leaving.so_far.take() {
-                    Some(result) => self.attempted(leaving, result),
+                    Some(result) => self.attempted(&leaving, result),
                     None => Ended::Unfenced(leaving.message, unfenced),
                 });
             }
@@ -221,10 +230,10 @@ impl<'a> Transmission<'a> {
             self.trouble = Some((leaving, result));
             return None;
         }
-        Some(self.attempted(leaving, result))
+        Some(self.attempted(&leaving, result))
     }
 
-    fn attempted(&self, leaving: Leaving<'a>, result: AttemptResult) -> Ended<'a> {
+    fn attempted(&self, leaving: &Leaving<'a>, result: AttemptResult) -> Ended<'a> {
         Ended::Attempted(leaving.message, leaving.timed(result, &self.state.clock))
     }
 }

@@ -12,6 +12,9 @@ use tokio::time::Instant;
 
 use super::World;
 
+/// How long an invocation may take.
+const INVOCATION: Duration = Duration::from_mins(1);
+
 impl World {
     /// Hands everything in the queue to `deliver`, as Lambda would, until the queue is empty. How many entries failed; those are
     /// in the queue again.
@@ -25,7 +28,7 @@ impl World {
             if received.is_empty() {
                 break;
             }
-            failed.extend(self.work_on(received).await);
+            failed.extend(self.work_on(received, INVOCATION).await);
         }
         self.show_again(&failed).await;
         failed.len()
@@ -36,17 +39,25 @@ impl World {
     /// # Panics
     /// When the queue can't be read.
     pub async fn deliver_once(&self) -> usize {
+        self.deliver_within(INVOCATION).await
+    }
+
+    /// The same, in an invocation that ends after `time`.
+    ///
+    /// # Panics
+    /// When the queue can't be read.
+    pub async fn deliver_within(&self, time: Duration) -> usize {
         let received = self.receive().await;
-        let failed = self.work_on(received).await;
+        let failed = self.work_on(received, time).await;
         self.show_again(&failed).await;
         failed.len()
     }
 
     /// The receipts of those that failed; the others are deleted.
-    async fn work_on(&self, received: Vec<(String, Entry)>) -> Vec<String> {
+    async fn work_on(&self, received: Vec<(String, Entry)>, time: Duration) -> Vec<String> {
         let (receipts, records): (Vec<_>, Vec<_>) = received.into_iter().unzip();
         let ids: Vec<_> = records.iter().map(|it| it.message_id.clone()).collect();
-        let outcome = batch(&self.functions.deliver, records).await;
+        let outcome = batch(&self.functions.deliver, records, time).await;
         let mut failed = Vec::new();
         for (receipt, id) in receipts.into_iter().zip(ids) {
             if outcome.contains(&id) {
@@ -161,12 +172,12 @@ impl World {
 pub async fn hand_over_to(deliver: &Arc<deliver::State>, bodies: Vec<String>) -> usize {
     let bodies = bodies.into_iter().enumerate();
     let records = bodies.map(|(index, body)| entry(index.to_string(), body, None));
-    batch(deliver, records.collect()).await.len()
+    batch(deliver, records.collect(), INVOCATION).await.len()
 }
 
 /// The ids of the entries that failed.
-async fn batch(deliver: &Arc<deliver::State>, records: Vec<Entry>) -> Vec<String> {
-    let deadline = Instant::now() + Duration::from_mins(1);
+async fn batch(deliver: &Arc<deliver::State>, records: Vec<Entry>, time: Duration) -> Vec<String> {
+    let deadline = Instant::now() + time;
     let outcome = deliver::handle(deliver, Batch { records }, deadline).await;
     let failures = outcome.batch_item_failures.into_iter();
     failures.map(|failure| failure.item_identifier).collect()

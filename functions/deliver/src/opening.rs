@@ -1,0 +1,75 @@
+//! A new session for a connection: its password, its turn to log in, and the way to its server.
+
+use shared::aws::error::StorageError;
+use shared::model::connection::Connection;
+use shared::model::timestamp::Timestamp;
+use shared::smtp::{Credentials, Failure, Progress, Session, Target};
+use tokio::time::Instant;
+
+use crate::State;
+use crate::health::Pass;
+use crate::logins::Turn;
+
+/// Why there is no session.
+#[derive(Debug)]
+pub(crate) enum Unopened {
+    /// The server could not be reached, or does not take the login.
+    Failed(Failure),
+    /// It has just refused the login, to somebody else in this process.
+    Refused(Timestamp),
+    /// The password can't be read.
+    Password(StorageError),
+}
+
+impl From<Failure> for Unopened {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// A new session through `connection`, by the leave of `pass`.
+///
+/// # Errors
+/// Why there is none.
+pub(crate) async fn open(
+    state: &State,
+    connection: &Connection,
+    pass: &Pass<'_>,
+    deadline: Instant,
+) -> Result<Session, Unopened> {
+    let settings = &connection.settings;
+    let password = match &connection.secret {
+        Some(secret) => {
+            let read = state.secrets.read(secret).await;
+            Some(read.map_err(Unopened::Password)?)
+        }
+        None => None,
+    };
+    let mut first = None;
+    if password.is_some() {
+        let probe = pass.is_probe();
+        match state.logins.turn(connection, probe, pass.began()).await {
+            Turn::Any => {}
+            Turn::First(login) => first = Some(login),
+            Turn::Refused(at) => return Err(Unopened::Refused(at)),
+        }
+    }
+    let credentials = settings.username.clone().zip(password);
+    let target = Target {
+        host: settings.host.clone(),
+        port: settings.port,
+        encryption: settings.encryption,
+        credentials: credentials.map(|(username, password)| Credentials { username, password }),
+    };
+    let mut progress = Progress::brief();
+    let opened = state.dialer.open(&target, deadline, &mut progress).await;
+    if let Some(first) = first {
+        match &opened {
+            Ok(_) => first.works(),
+            Err(failure) if failure.is_refused_login() => first.refused(pass.began()),
+            // The next one is the first then.
+            Err(_) => {}
+        }
+    }
+    Ok(opened?)
+}
