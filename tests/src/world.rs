@@ -81,9 +81,21 @@ impl World {
     /// # Panics
     /// When the embedded services don't start.
     pub async fn adjusted(dialer: Dialer, adjust: impl FnOnce(&mut Functions)) -> Self {
+        let clock = Clock::manual(Timestamp::from_millis(1_767_225_600_000));
+        Self::at(clock, dialer, adjust).await
+    }
+
+    /// A world whose time is the real one: for benches.
+    ///
+    /// # Panics
+    /// When the embedded services don't start.
+    pub async fn in_real_time(dialer: Dialer) -> Self {
+        Self::at(Clock::system(), dialer, |_| {}).await
+    }
+
+    async fn at(clock: Clock, dialer: Dialer, adjust: impl FnOnce(&mut Functions)) -> Self {
         let embedded = Embedded::start(None).await.expect("embedded services");
         let embedded = Arc::new(embedded);
-        let clock = Clock::manual(Timestamp::from_millis(1_767_225_600_000));
         let egress_ips = vec!["13.38.96.228".parse().expect("an address")];
         let mut functions = Functions::new(&embedded, &dialer, egress_ips, &clock);
         adjust(&mut functions);
