@@ -8,3 +8,5 @@
 mod delivery;
 mod items;
 mod reach;
+mod replay;
+mod secret;
