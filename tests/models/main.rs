@@ -5,6 +5,7 @@
 //! rejected are shown to fail, so that a model that proves nothing can't look green. Beside it, `conformance.rs` puts every abstract
 //! state into the embedded DynamoDB, makes every write of the code on it, and compares what is there afterwards with the model.
 
+mod default_role;
 mod delivery;
 mod items;
 mod reach;

@@ -1,7 +1,7 @@
 //! What the functions write to the table of connections, caught on its way with its conditions, and made again on other states than the
 //! one that they met.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::interceptors::BeforeSerializationInterceptorContextRef;
@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsInput;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
 use local::embedded::CONNECTIONS_TABLE;
-use shared::aws::item::{self, Item, string};
+use shared::aws::item::{self, Item};
 use tests::mail_server;
 use tests::world::World;
 
@@ -48,8 +48,9 @@ impl Recording {
     }
 
     /// The requests that wrote since this was asked for the last time.
-    pub(crate) fn take(&self) -> Vec<Request> {
-        std::mem::take(&mut self.recorder.0.lock().expect("no test panics in between"))
+    pub(crate) fn requests<const N: usize>(&self) -> [Request; N] {
+        let requests = std::mem::take(&mut *self.recorder.requests());
+        requests.try_into().expect("as many as the test expects")
     }
 
     /// Makes a request again. Whether its conditions allowed it.
@@ -83,11 +84,12 @@ impl Recording {
         items::all((self.client(), CONNECTIONS_TABLE)).await
     }
 
-    /// The item of this sort key.
-    pub(crate) async fn find(&self, sort_key: &str) -> Option<Item> {
-        let all = self.all().await.into_iter();
-        let mut found = all.filter(|item| item.get("sk") == Some(&string(sort_key)));
-        found.next()
+    /// The item of the connection at `path`.
+    pub(crate) async fn connection(&self, path: &str) -> Item {
+        let id = path.rsplit('/').next().unwrap_or_default();
+        let is_its = |item: &Item| items::optional_text(item, "id").is_some_and(|it| it == id);
+        let all = self.all().await;
+        all.into_iter().find(is_its).expect("the connection")
     }
 
     fn client(&self) -> &Client {
@@ -97,6 +99,12 @@ impl Recording {
 
 #[derive(Debug, Clone, Default)]
 struct Recorder(Arc<Mutex<Vec<Request>>>);
+
+impl Recorder {
+    fn requests(&self) -> MutexGuard<'_, Vec<Request>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Intercept for Recorder {
     fn name(&self) -> &'static str {
@@ -121,8 +129,7 @@ impl Intercept for Recorder {
         } else {
             return Ok(());
         };
-        let mut requests = self.0.lock().expect("no test panics in between");
-        requests.push(request);
+        self.requests().push(request);
         Ok(())
     }
 }

@@ -381,7 +381,6 @@ impl State {
 #[test]
 fn no_password_is_shown_to_another_host_and_no_secret_is_lost_or_left() {
     let checker = Design::Ours.checker().spawn_bfs().join();
-    eprintln!("{} states", checker.unique_state_count());
     checker.assert_properties();
 }
 

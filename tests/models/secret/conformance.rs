@@ -63,8 +63,8 @@ async fn every_write_about_a_secret_is_the_models() {
 
     // Both of a new connection's requests carry a secret of its own.
     let path = tenant.connection(login(HOSTS[1])).await;
-    let [note, create] = two(recording.take());
-    let created = recording.find(&sort_key(&path)).await.expect("it is there");
+    let [note, create] = recording.requests();
+    let created = recording.connection(&path).await;
     let mut names = Names {
         secrets: ["test/another".to_owned(), items::text(&created, "secret")],
         template: created,
@@ -85,7 +85,7 @@ async fn every_write_about_a_secret_is_the_models() {
     for (change, host, secret) in changes {
         recording.set(names.items(&recording, seen)).await;
         patch(&tenant, &path, &change).await;
-        let update = one(recording.take());
+        let [update] = recording.requests();
         let write = Write::Update {
             seen: SEEN,
             host,
@@ -96,8 +96,8 @@ async fn every_write_about_a_secret_is_the_models() {
 
     recording.set(names.items(&recording, seen)).await;
     patch(&tenant, &path, &login(HOSTS[1])).await;
-    let [note, update] = two(recording.take());
-    let moved = recording.find(&sort_key(&path)).await.expect("it is there");
+    let [note, update] = recording.requests();
+    let moved = recording.connection(&path).await;
     names.secrets[1] = items::text(&moved, "secret");
     assert_is(&recording, &names, &note, Write::Note(1)).await;
     let write = Write::Update {
@@ -109,14 +109,14 @@ async fn every_write_about_a_secret_is_the_models() {
 
     recording.set(names.items(&recording, seen)).await;
     assert_eq!(tenant.delete(&path).await.status, 204);
-    let delete = one(recording.take());
+    let [delete] = recording.requests();
     assert_is(&recording, &names, &delete, Write::Delete { seen: SEEN }).await;
 
     let mut noted = seen;
     noted.notes[1] = Note::Due;
     recording.set(names.items(&recording, noted)).await;
     recording.world.sweep().await;
-    let [mark, drop] = two(recording.take());
+    let [mark, drop] = recording.requests();
     assert_is(&recording, &names, &mark, Write::Mark(1)).await;
     assert_is(&recording, &names, &drop, Write::Drop(1)).await;
 }
@@ -203,18 +203,4 @@ impl Names {
 async fn patch(tenant: &Client, path: &str, change: &Value) {
     let answer = tenant.patch(path, change).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
-}
-
-fn sort_key(path: &str) -> String {
-    let id = path.rsplit('/').next().expect("an id");
-    format!("connection#{id}")
-}
-
-fn one(requests: Vec<Request>) -> Request {
-    let [request] = requests.try_into().expect("one request");
-    request
-}
-
-fn two(requests: Vec<Request>) -> [Request; 2] {
-    requests.try_into().expect("two requests")
 }
