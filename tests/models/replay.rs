@@ -1,5 +1,5 @@
-//! What the functions write to the table of connections, caught on its way with its conditions, and made again on other states than the
-//! one that they met.
+//! What the functions write to the table of connections and to Secrets Manager, caught on its way: in which order, and with which
+//! conditions, so that a write can be made again on other states than the one that it met.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,11 +9,16 @@ use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemInput;
 use aws_sdk_dynamodb::operation::put_item::PutItemInput;
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsInput;
+use aws_sdk_dynamodb::operation::transact_write_items::{
+    TransactWriteItemsError, TransactWriteItemsInput,
+};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemInput;
-use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{CancellationReason, Delete, Put, TransactWriteItem, Update};
+use aws_sdk_secretsmanager::operation::create_secret::CreateSecretInput;
+use aws_sdk_secretsmanager::operation::delete_secret::DeleteSecretInput;
 use local::embedded::CONNECTIONS_TABLE;
 use shared::aws::item::{self, Item};
+use shared::aws::secrets::SecretWriter;
 use tests::mail_server;
 use tests::world::World;
 
@@ -22,10 +27,16 @@ use crate::items;
 /// The partition of the tenant `acme`.
 pub(crate) const PARTITION: &str = "acme";
 
-/// The writes of one request, which happen together or not at all.
-pub(crate) type Request = Vec<TransactWriteItem>;
+/// A call that changes something.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Call {
+    /// Writes to the table, which happen together or not at all.
+    Write(Vec<TransactWriteItem>),
+    CreateSecret,
+    DeleteSecret,
+}
 
-/// A world in which the writes of `connections` and `sweep` are recorded.
+/// A world in which what `connections` and `sweep` call is recorded.
 #[derive(Debug)]
 pub(crate) struct Recording {
     pub(crate) world: World,
@@ -42,32 +53,46 @@ impl Recording {
                 let config = table.client.config().to_builder();
                 table.client = Client::from_conf(config.interceptor(recorder.clone()).build());
             }
+            let config = sweep.secrets.config().to_builder();
+            let config = config.interceptor(recorder.clone()).build();
+            sweep.secrets = aws_sdk_secretsmanager::Client::from_conf(config);
+            connections.secrets = SecretWriter::new(sweep.secrets.clone(), "test");
         })
         .await;
         Self { world, recorder }
     }
 
-    /// The requests that wrote since this was asked for the last time.
-    pub(crate) fn requests<const N: usize>(&self) -> [Request; N] {
-        let requests = std::mem::take(&mut *self.recorder.requests());
-        requests.try_into().expect("as many as the test expects")
+    /// The calls since this was asked for the last time.
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        std::mem::take(&mut *self.recorder.calls())
     }
 
-    /// Makes a request again. Whether its conditions allowed it.
-    pub(crate) async fn replay(&self, request: &Request) -> bool {
-        let again = self.client().transact_write_items();
-        let answer = again.set_transact_items(Some(request.clone())).send().await;
-        match answer {
-            Ok(_) => true,
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|e| e.is_transaction_canceled_exception()) =>
-            {
-                false
-            }
-            Err(error) => panic!("not carried out: {error:?}"),
+    /// The one write since the calls were asked for the last time.
+    pub(crate) fn write(&self) -> Vec<TransactWriteItem> {
+        match <[Call; 1]>::try_from(self.calls()) {
+            Ok([Call::Write(write)]) => write,
+            other => panic!("not one write: {other:?}"),
         }
+    }
+
+    /// Makes a write again. Whether its conditions allowed it.
+    pub(crate) async fn replay(&self, write: &[TransactWriteItem]) -> bool {
+        let again = self.client().transact_write_items();
+        let again = again.set_transact_items(Some(write.to_vec()));
+        let Err(error) = again.send().await else {
+            return true;
+        };
+        let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
+            error.as_service_error()
+        else {
+            panic!("not carried out: {error:?}");
+        };
+        let refused = |reason: &CancellationReason| reason.code() == Some("ConditionalCheckFailed");
+        assert!(
+            cancelled.cancellation_reasons().iter().any(refused),
+            "{cancelled:?}"
+        );
+        false
     }
 
     /// Puts these items in the place of all that the partition has.
@@ -98,10 +123,10 @@ impl Recording {
 }
 
 #[derive(Debug, Clone, Default)]
-struct Recorder(Arc<Mutex<Vec<Request>>>);
+struct Recorder(Arc<Mutex<Vec<Call>>>);
 
 impl Recorder {
-    fn requests(&self) -> MutexGuard<'_, Vec<Request>> {
+    fn calls(&self) -> MutexGuard<'_, Vec<Call>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -118,18 +143,22 @@ impl Intercept for Recorder {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let input = context.input();
-        let request = if let Some(transaction) = input.downcast_ref::<TransactWriteItemsInput>() {
-            transaction.transact_items().to_vec()
+        let call = if let Some(transaction) = input.downcast_ref::<TransactWriteItemsInput>() {
+            Call::Write(transaction.transact_items().to_vec())
         } else if let Some(input) = input.downcast_ref() {
-            vec![put(input)?]
+            Call::Write(vec![put(input)?])
         } else if let Some(input) = input.downcast_ref() {
-            vec![update(input)?]
+            Call::Write(vec![update(input)?])
         } else if let Some(input) = input.downcast_ref() {
-            vec![delete(input)?]
+            Call::Write(vec![delete(input)?])
+        } else if input.downcast_ref::<CreateSecretInput>().is_some() {
+            Call::CreateSecret
+        } else if input.downcast_ref::<DeleteSecretInput>().is_some() {
+            Call::DeleteSecret
         } else {
             return Ok(());
         };
-        self.requests().push(request);
+        self.calls().push(call);
         Ok(())
     }
 }

@@ -35,7 +35,7 @@ struct State {
     /// The identifiers of connections are not used again.
     created: bool,
     writers: [Writer; 2],
-    sweeper: Sweeper,
+    sweepers: [Sweeper; 2],
     /// The item that a delivery has read.
     read: Option<Connection>,
 }
@@ -91,10 +91,9 @@ enum Action {
     Crash(usize),
     LateNote(usize),
     GracePasses(usize),
-    Mark(usize),
-    Collect,
-    Drop,
-    SweeperCrashes,
+    Mark(usize, usize),
+    Sweep(usize),
+    SweeperCrashes(usize),
     Read,
 }
 
@@ -122,7 +121,7 @@ impl Model for Design {
             secrets: [None; REVISIONS],
             created: false,
             writers: [Writer::Waiting; 2],
-            sweeper: Sweeper::Idle,
+            sweepers: [Sweeper::Idle; 2],
             read: None,
         };
         let mut saved = empty.clone();
@@ -156,15 +155,15 @@ impl Model for Design {
                 actions.push(Action::LateNote(i));
             }
         }
-        for secret in 0..REVISIONS {
-            actions.extend([Action::GracePasses(secret), Action::Mark(secret)]);
+        actions.extend((0..REVISIONS).map(Action::GracePasses));
+        for (i, sweeper) in state.sweepers.iter().enumerate() {
+            if *sweeper == Sweeper::Idle {
+                actions.extend((0..REVISIONS).map(|secret| Action::Mark(i, secret)));
+            } else {
+                actions.extend([Action::Sweep(i), Action::SweeperCrashes(i)]);
+            }
         }
-        actions.extend([
-            Action::Collect,
-            Action::Drop,
-            Action::SweeperCrashes,
-            Action::Read,
-        ]);
+        actions.push(Action::Read);
     }
 
     fn next_state(&self, last: &State, action: Action) -> Option<State> {
@@ -207,28 +206,24 @@ impl Model for Design {
                     *note = Note::Due;
                 }
             }
-            Action::Mark(secret) => {
-                if state.sweeper != Sweeper::Idle {
-                    return None;
-                }
+            Action::Mark(i, secret) => {
                 state.write(Write::Mark(secret))?;
-                state.sweeper = Sweeper::Marked(secret);
+                state.sweepers[i] = Sweeper::Marked(secret);
             }
-            Action::Collect => {
-                let Sweeper::Marked(secret) = state.sweeper else {
-                    return None;
+            Action::Sweep(i) => {
+                state.sweepers[i] = match state.sweepers[i] {
+                    Sweeper::Idle => return None,
+                    Sweeper::Marked(secret) => {
+                        state.secrets[secret] = None;
+                        Sweeper::Collected(secret)
+                    }
+                    Sweeper::Collected(secret) => {
+                        state.write(Write::Drop(secret))?;
+                        Sweeper::Idle
+                    }
                 };
-                state.secrets[secret] = None;
-                state.sweeper = Sweeper::Collected(secret);
             }
-            Action::Drop => {
-                let Sweeper::Collected(secret) = state.sweeper else {
-                    return None;
-                };
-                state.write(Write::Drop(secret))?;
-                state.sweeper = Sweeper::Idle;
-            }
-            Action::SweeperCrashes => state.sweeper = Sweeper::Idle,
+            Action::SweeperCrashes(i) => state.sweepers[i] = Sweeper::Idle,
             Action::Read => state.read = state.partition.connection,
         }
         (state != *last).then_some(state)
@@ -258,7 +253,7 @@ impl Model for Design {
                 state.pointed_to().is_some_and(|secret| secret > 0) && state.secrets[0].is_some()
             }),
             Property::sometimes("a secret is collected", |_, state: &State| {
-                state.sweeper == Sweeper::Collected(1)
+                state.sweepers.contains(&Sweeper::Collected(1))
             }),
         ]
     }

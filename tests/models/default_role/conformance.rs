@@ -1,12 +1,12 @@
 //! `step` against the code: every transaction about the role, as the functions make it, on every abstract partition.
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use serde_json::{Value, json};
 use shared::aws::item::{self, Item, number, string};
 
 use super::partition::{Change, Connection, Partition, Role, Write, step};
 use crate::items;
-use crate::replay::{PARTITION, Recording, Request};
+use crate::replay::{PARTITION, Recording};
 
 /// The connection that the requests are about, and the other one.
 const ME: usize = 0;
@@ -47,11 +47,11 @@ fn partitions() -> Vec<Partition> {
     partitions
 }
 
-/// Asserts that `request` does to every partition what the model says of `write`.
-async fn assert_is(recording: &Recording, names: &Names, request: &Request, write: Write) {
+/// Asserts that what was `made` does to every partition what the model says of `write`.
+async fn assert_is(recording: &Recording, names: &Names, made: &[TransactWriteItem], write: Write) {
     for before in partitions() {
         recording.set(names.items(before)).await;
-        let allowed = recording.replay(request).await;
+        let allowed = recording.replay(made).await;
         let after = names.read(&recording.all().await);
         let expected = step(before, write);
         let case = format!("{write:?} on {before:?}");
@@ -66,11 +66,11 @@ async fn every_creation_is_the_models() {
     let tenant = recording.world.tenant(PARTITION);
     let other = tenant.connection(json!({"name": "Other"})).await;
     let other = recording.connection(&other).await;
-    let _: [Request; 1] = recording.requests();
+    recording.calls();
     for (name, default, role) in [("New", false, Role::Leave), ("Default", true, Role::Take)] {
         let asked = json!({"name": name, "default": default});
         let path = tenant.connection(asked).await;
-        let [create] = recording.requests();
+        let create = recording.write();
         let names = Names([recording.connection(&path).await, other.clone()]);
         let write = Write {
             id: ME,
@@ -92,7 +92,7 @@ async fn every_change_is_the_models() {
         recording.connection(&path).await,
         recording.connection(&other).await,
     ]);
-    let _: [Request; 2] = recording.requests();
+    recording.calls();
     let put = |active| Change::Put { active };
     let changes: [(Connection, Option<usize>, Value, Change, Role); 8] = [
         (ACTIVE, None, json!({"name": "New"}), put(true), Role::Leave),
@@ -155,14 +155,14 @@ async fn every_change_is_the_models() {
         recording.set(names.items(partition)).await;
         let answer = tenant.patch(&path, &asked).await;
         assert_eq!(answer.status, 200, "{asked}: {}", answer.text);
-        let [request] = recording.requests();
+        let made = recording.write();
         let write = Write {
             id: ME,
             seen: Some(seen),
             change,
             role,
         };
-        assert_is(&recording, &names, &request, write).await;
+        assert_is(&recording, &names, &made, write).await;
     }
 
     let replacing = format!("{path}?replacement={}", items::text(&names.0[OTHER], "id"));
@@ -179,14 +179,14 @@ async fn every_change_is_the_models() {
         };
         recording.set(names.items(partition)).await;
         assert_eq!(tenant.delete(path).await.status, 204, "{path}");
-        let [request] = recording.requests();
+        let made = recording.write();
         let write = Write {
             id: ME,
             seen: Some(ACTIVE),
             change: Change::Delete,
             role,
         };
-        assert_is(&recording, &names, &request, write).await;
+        assert_is(&recording, &names, &made, write).await;
     }
 }
 

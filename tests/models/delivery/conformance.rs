@@ -83,21 +83,24 @@ fn claims() -> Vec<Option<Claim>> {
     claims
 }
 
-/// Every write that can be tried on this record. One that comes too late is refused by the time it was read at, whoever has the record.
+/// Every write that can be tried on this record. What depends on an old reading is tried where nobody has the message.
 fn operations(record: &Record) -> Vec<Operation> {
-    let verdict = if record.marked {
-        (Status::Sent, true)
+    let status = if record.marked {
+        Status::Sent
     } else {
-        (Status::Retrying, true)
+        Status::Retrying
     };
-    let (status, marked) = verdict;
+    let verdict = Verdict {
+        status,
+        marked: true,
+    };
     let mut operations = vec![
         Operation::Claim(ME),
         Operation::TakeOver(ME),
         Operation::Release(ME),
         Operation::Intend(ME),
         Operation::Requeue(ME),
-        Operation::Conclude(ME, Verdict { status, marked }),
+        Operation::Conclude(ME, verdict),
     ];
     let mut read_at = vec![Read::AsItIs];
     if record.claim.is_none() {

@@ -1,5 +1,6 @@
 //! `step` against the code: every write of the functions, as they make it, on every abstract partition.
 
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use serde_json::{Value, json};
 use shared::aws::connections::{COLLECTING, SECRET_GRACE, noted_secret};
 use shared::aws::due;
@@ -8,7 +9,7 @@ use tests::world::Client;
 
 use super::partition::{Connection, Note, Partition, Write, step};
 use crate::items;
-use crate::replay::{PARTITION, Recording, Request};
+use crate::replay::{Call, PARTITION, Recording};
 
 const HOSTS: [&str; 2] = ["zero.example.com", "one.example.com"];
 
@@ -42,11 +43,11 @@ fn partitions() -> Vec<Partition> {
     partitions
 }
 
-/// Asserts that `request` does to every partition what the model says of `write`.
-async fn assert_is(recording: &Recording, names: &Names, request: &Request, write: Write) {
+/// Asserts that what was `made` does to every partition what the model says of `write`.
+async fn assert_is(recording: &Recording, names: &Names, made: &[TransactWriteItem], write: Write) {
     for before in partitions() {
         recording.set(names.items(recording, before)).await;
-        let allowed = recording.replay(request).await;
+        let allowed = recording.replay(made).await;
         let after = names.read(recording, &recording.all().await);
         let expected = step(before, write);
         let case = format!("{write:?} on {before:?}");
@@ -63,7 +64,7 @@ async fn every_write_about_a_secret_is_the_models() {
 
     // Both of a new connection's requests carry a secret of its own.
     let path = tenant.connection(login(HOSTS[1])).await;
-    let [note, create] = recording.requests();
+    let [note, create] = around(&Call::CreateSecret, recording.calls());
     let created = recording.connection(&path).await;
     let mut names = Names {
         secrets: ["test/another".to_owned(), items::text(&created, "secret")],
@@ -85,7 +86,7 @@ async fn every_write_about_a_secret_is_the_models() {
     for (change, host, secret) in changes {
         recording.set(names.items(&recording, seen)).await;
         patch(&tenant, &path, &change).await;
-        let [update] = recording.requests();
+        let update = recording.write();
         let write = Write::Update {
             seen: SEEN,
             host,
@@ -96,7 +97,7 @@ async fn every_write_about_a_secret_is_the_models() {
 
     recording.set(names.items(&recording, seen)).await;
     patch(&tenant, &path, &login(HOSTS[1])).await;
-    let [note, update] = recording.requests();
+    let [note, update] = around(&Call::CreateSecret, recording.calls());
     let moved = recording.connection(&path).await;
     names.secrets[1] = items::text(&moved, "secret");
     assert_is(&recording, &names, &note, Write::Note(1)).await;
@@ -109,14 +110,14 @@ async fn every_write_about_a_secret_is_the_models() {
 
     recording.set(names.items(&recording, seen)).await;
     assert_eq!(tenant.delete(&path).await.status, 204);
-    let [delete] = recording.requests();
+    let delete = recording.write();
     assert_is(&recording, &names, &delete, Write::Delete { seen: SEEN }).await;
 
     let mut noted = seen;
     noted.notes[1] = Note::Due;
     recording.set(names.items(&recording, noted)).await;
     recording.world.sweep().await;
-    let [mark, drop] = recording.requests();
+    let [mark, drop] = around(&Call::DeleteSecret, recording.calls());
     assert_is(&recording, &names, &mark, Write::Mark(1)).await;
     assert_is(&recording, &names, &drop, Write::Drop(1)).await;
 }
@@ -140,7 +141,7 @@ impl Names {
             let secret = connection
                 .secret
                 .map(|secret| string(&self.secrets[secret]));
-            let secret = secret.unwrap_or(aws_sdk_dynamodb::types::AttributeValue::Null(true));
+            let secret = secret.unwrap_or(AttributeValue::Null(true));
             let mut item = self.template.clone();
             item.extend([
                 ("version".to_owned(), number(connection.version)),
@@ -203,4 +204,12 @@ impl Names {
 async fn patch(tenant: &Client, path: &str, change: &Value) {
     let answer = tenant.patch(path, change).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
+}
+
+/// The write before and the one after the call about a secret: the order that the model has.
+fn around(secret: &Call, calls: Vec<Call>) -> [Vec<TransactWriteItem>; 2] {
+    match <[Call; 3]>::try_from(calls) {
+        Ok([Call::Write(before), call, Call::Write(after)]) if call == *secret => [before, after],
+        other => panic!("not a write on either side of {secret:?}: {other:?}"),
+    }
 }
