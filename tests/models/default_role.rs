@@ -3,10 +3,13 @@
 
 mod conformance;
 mod partition;
+mod request;
+mod tests;
 
-use stateright::{Checker, HasDiscoveries, Model, Property};
+use stateright::{Model, Property};
 
 use self::partition::{Change, Connection, Partition, Role, Write, step};
+use self::request::{Request, Wish};
 
 /// The protocol, or a design that was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,47 +42,6 @@ enum Writer {
     /// Has read the one that is to take the role over, too.
     ReadBoth(Request, Connection, bool, Connection),
     Done,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Request {
-    id: usize,
-    wish: Wish,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Wish {
-    Create {
-        default: bool,
-    },
-    Rename,
-    Activate {
-        default: bool,
-    },
-    Deactivate {
-        give_up: bool,
-    },
-    Take,
-    GiveUp,
-    Delete,
-    /// The other connection takes the role over.
-    Replace,
-}
-
-impl Wish {
-    const ALL: [Self; 11] = [
-        Self::Create { default: false },
-        Self::Create { default: true },
-        Self::Rename,
-        Self::Activate { default: false },
-        Self::Activate { default: true },
-        Self::Deactivate { give_up: false },
-        Self::Deactivate { give_up: true },
-        Self::Take,
-        Self::GiveUp,
-        Self::Delete,
-        Self::Replace,
-    ];
 }
 
 /// Somebody who reads the connections one after the other and then the pointer.
@@ -287,77 +249,9 @@ impl Design {
     }
 }
 
-impl Request {
-    /// The transaction that this request makes of what it read; `None` where it is refused, or has nothing to do.
-    fn write(self, seen: Option<Connection>, default: bool) -> Option<Write> {
-        let Self { id, wish } = self;
-        let write = |change, role| {
-            Some(Write {
-                id,
-                seen,
-                change,
-                role,
-            })
-        };
-        let put = |active, role| write(Change::Put { active }, role);
-        let take = |taken: bool| if taken { Role::Take } else { Role::Leave };
-        match (wish, seen) {
-            // An identifier is new, so nothing was read.
-            (Wish::Create { default }, None) => put(true, take(default)),
-            (Wish::Create { .. }, Some(_)) | (_, None) => None,
-            (Wish::Rename, Some(seen)) => put(seen.active, Role::Leave),
-            (Wish::Activate { default: taken }, Some(_)) => put(true, take(taken && !default)),
-            (Wish::Deactivate { give_up: false }, Some(_)) if default => None,
-            (Wish::Deactivate { .. }, Some(_)) if default => put(false, Role::GiveUp),
-            (Wish::Deactivate { .. }, Some(seen)) if seen.active => put(false, Role::NotHeld),
-            (Wish::Take, Some(seen)) if seen.active && !default => {
-                write(Change::Nothing, Role::Take)
-            }
-            (Wish::GiveUp, Some(_)) if default => write(Change::Nothing, Role::GiveUp),
-            (Wish::Delete, Some(_)) if !default => write(Change::Delete, Role::NotHeld),
-            (
-                Wish::Deactivate { .. } | Wish::Take | Wish::GiveUp | Wish::Delete | Wish::Replace,
-                Some(_),
-            ) => None,
-        }
-    }
-}
-
 impl Partition {
     fn is_right(&self) -> bool {
         let is_active = |id: usize| self.connections[id].is_some_and(|it| it.active);
         self.pointer.is_none_or(is_active)
     }
-}
-
-#[test]
-fn there_is_one_default_at_most_and_it_is_active_for_every_reader() {
-    let checker = Design::Ours.checker().spawn_bfs().join();
-    checker.assert_properties();
-}
-
-fn assert_breaks(design: Design, property: &'static str) {
-    let until = HasDiscoveries::AnyOf([property].into());
-    let checker = design.checker().finish_when(until).spawn_bfs();
-    checker.join().assert_any_discovery(property);
-}
-
-#[test]
-fn with_a_flag_on_each_connection_a_reader_sees_two_defaults() {
-    assert_breaks(Design::Flags, READERS_SEE_ONE);
-}
-
-#[test]
-fn without_a_look_at_the_pointer_the_default_is_deactivated() {
-    assert_breaks(Design::UnguardedPointer, DEFAULT_IS_ACTIVE);
-}
-
-#[test]
-fn without_a_look_at_the_version_an_inactive_connection_takes_the_role() {
-    assert_breaks(Design::UnguardedVersion, DEFAULT_IS_ACTIVE);
-}
-
-#[test]
-fn a_reader_that_takes_what_it_gets_sees_a_default_that_is_inactive() {
-    assert_breaks(Design::TornReads, READERS_SEE_ONE);
 }

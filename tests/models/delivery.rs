@@ -5,14 +5,14 @@
 
 mod conformance;
 mod record;
+mod tests;
 
 use shared::model::retry::Ambiguous;
-use stateright::{Checker, HasDiscoveries, Model, Property};
+use stateright::{Model, Property};
 
 use self::record::{Claim, Operation, Outcome, Owner, Read, Record, Status, Time, step, verdict};
-use crate::reach;
 
-/// What happens to a message, by the protocol or by a design that was rejected.
+/// What happens to a message.
 #[derive(Debug, Clone, Copy)]
 struct Delivery {
     design: Design,
@@ -22,6 +22,7 @@ struct Delivery {
     by_hand: bool,
 }
 
+/// The protocol, a design that was rejected, or ours without something that it trusts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Design {
     Ours,
@@ -31,7 +32,7 @@ enum Design {
     UnconditionalClaim,
     /// In the place of the fence, a worker looks whether its lease still runs.
     LeaseOnly,
-    /// As ours, but a request to claim may be carried out once more, long after it was repeated.
+    /// Ours, but a request to claim may be carried out once more, long after it was repeated.
     LateClaims,
 }
 
@@ -322,78 +323,4 @@ impl State {
             claim.owner = Owner::Gone;
         }
     }
-}
-
-const POLICIES: [Ambiguous; 2] = [Ambiguous::Retry, Ambiguous::Hold];
-
-/// Two workers can be stalled past their leases while a third has the message.
-fn undisturbed(policy: Ambiguous) -> Delivery {
-    Delivery {
-        design: Design::Ours,
-        policy,
-        workers: 3,
-        by_hand: false,
-    }
-}
-
-#[test]
-fn nothing_is_lost_and_nothing_is_silently_sent_twice() {
-    for policy in POLICIES {
-        let checker = undisturbed(policy).checker().spawn_bfs();
-        checker.join().assert_properties();
-    }
-}
-
-#[test]
-fn nor_is_it_when_people_retry_and_cancel() {
-    for policy in POLICIES {
-        let model = Delivery {
-            workers: 2,
-            by_hand: true,
-            ..undisturbed(policy)
-        };
-        model.checker().spawn_bfs().join().assert_properties();
-    }
-}
-
-#[test]
-fn wherever_a_message_is_an_end_is_within_reach() {
-    for policy in POLICIES {
-        let trap = reach::trap(&undisturbed(policy), |state| state.record.status.is_end());
-        assert_eq!(trap, None, "{policy:?}");
-    }
-}
-
-/// Asserts that with this design a message is silently sent twice, whatever the policy.
-fn assert_breaks(design: Design) {
-    for policy in POLICIES {
-        let model = Delivery {
-            design,
-            workers: 2,
-            ..undisturbed(policy)
-        };
-        let until = HasDiscoveries::AnyOf([DUPLICATES_MARKED].into());
-        let checker = model.checker().finish_when(until).spawn_bfs();
-        checker.join().assert_any_discovery(DUPLICATES_MARKED);
-    }
-}
-
-#[test]
-fn without_the_fence_a_message_is_silently_sent_twice() {
-    assert_breaks(Design::WithoutFence);
-}
-
-#[test]
-fn with_an_unconditional_claim_a_message_is_silently_sent_twice() {
-    assert_breaks(Design::UnconditionalClaim);
-}
-
-#[test]
-fn with_leases_alone_a_message_is_silently_sent_twice() {
-    assert_breaks(Design::LeaseOnly);
-}
-
-#[test]
-fn a_claim_that_is_carried_out_once_more_after_the_fence_undoes_it() {
-    assert_breaks(Design::LateClaims);
 }

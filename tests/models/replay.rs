@@ -145,11 +145,11 @@ impl Intercept for Recorder {
         let input = context.input();
         let call = if let Some(transaction) = input.downcast_ref::<TransactWriteItemsInput>() {
             Call::Write(transaction.transact_items().to_vec())
-        } else if let Some(input) = input.downcast_ref() {
+        } else if let Some(input) = input.downcast_ref::<PutItemInput>() {
             Call::Write(vec![put(input)?])
-        } else if let Some(input) = input.downcast_ref() {
+        } else if let Some(input) = input.downcast_ref::<UpdateItemInput>() {
             Call::Write(vec![update(input)?])
-        } else if let Some(input) = input.downcast_ref() {
+        } else if let Some(input) = input.downcast_ref::<DeleteItemInput>() {
             Call::Write(vec![delete(input)?])
         } else if input.downcast_ref::<CreateSecretInput>().is_some() {
             Call::CreateSecret

@@ -3,13 +3,15 @@
 
 mod conformance;
 mod partition;
+mod tests;
+mod writer;
 
-use stateright::{Checker, HasDiscoveries, Model, Property};
+use stateright::{Model, Property};
 
 use self::partition::{Connection, Note, Partition, REVISIONS, Write, step};
-use crate::reach;
+use self::writer::{Change, Request, Step, Writer, revision};
 
-/// The protocol, or a design that was rejected.
+/// The protocol, a design that was rejected, or ours without something that it trusts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Design {
     Ours,
@@ -21,9 +23,9 @@ enum Design {
     WithoutNote,
     /// A secret is taken into use without a look at its note.
     UnguardedNote,
-    /// As ours, but a request may take longer to create its secret than the note's grace.
+    /// Ours, but a request may take longer to create its secret than the note's grace.
     Slow,
-    /// As ours, but a request to note may be carried out once more, long after it was repeated.
+    /// Ours, but a request to note may be carried out once more, long after it was repeated.
     LateNotes,
 }
 
@@ -38,43 +40,6 @@ struct State {
     sweepers: [Sweeper; 2],
     /// The item that a delivery has read.
     read: Option<Connection>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Writer {
-    Waiting,
-    At(Step, Request),
-    Done,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Request {
-    change: Change,
-    /// The connection as it was read; nothing for one that creates it.
-    seen: Option<Connection>,
-    /// Whether it has created its secret.
-    kept: bool,
-}
-
-/// What a request does next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Step {
-    Read,
-    Note,
-    Keep,
-    Write,
-    /// Only in designs where the item comes first.
-    KeepAfterwards,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Change {
-    Create,
-    /// Another server with another password.
-    Move,
-    RemovePassword,
-    Rename,
-    Delete,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -95,17 +60,6 @@ enum Action {
     Sweep(usize),
     SweeperCrashes(usize),
     Read,
-}
-
-/// The secret that this writer's request creates, and its password and host. The connection that is there at first has the number 0.
-fn revision(writer: usize) -> usize {
-    writer + 1
-}
-
-impl Change {
-    fn has_password(self) -> bool {
-        matches!(self, Self::Create | Self::Move)
-    }
 }
 
 impl Model for Design {
@@ -185,7 +139,7 @@ impl Model for Design {
                 let Writer::At(at, request) = state.writers[i] else {
                     return None;
                 };
-                state.writers[i] = self.proceed(&mut state, i, at, request);
+                state.writers[i] = request.proceed(*self, &mut state, revision(i), at);
             }
             Action::Crash(i) => state.writers[i] = Writer::Done,
             Action::LateNote(i) => {
@@ -264,94 +218,12 @@ const NEVER_MIXED: &str = "a host is never shown another one's password";
 const NOTHING_LEAKS: &str = "a secret is pointed to or noted";
 
 impl Design {
-    /// Makes the writer's next call. What it is at then.
-    fn proceed(self, state: &mut State, i: usize, at: Step, mut request: Request) -> Writer {
-        let (new, change) = (revision(i), request.change);
-        let next = match at {
-            Step::Read => {
-                request.seen = state.partition.connection;
-                if request.seen.is_none() && change != Change::Create {
-                    return Writer::Done;
-                }
-                if !change.has_password() || request.kept || self == Self::ItemFirst {
-                    Step::Write
-                } else if matches!(self, Self::InPlace | Self::WithoutNote) {
-                    Step::Keep
-                } else {
-                    Step::Note
-                }
-            }
-            Step::Note => {
-                let noted = state.write(Write::Note(new));
-                noted.map_or(Step::Read, |()| Step::Keep)
-            }
-            Step::Keep => {
-                let place = self.place(request.seen, new);
-                state.secrets[place] = Some(new);
-                request.kept = true;
-                Step::Write
-            }
-            Step::Write => {
-                let written = self.write(state, new, request);
-                match (written, change, self) {
-                    (Some(()), Change::Create | Change::Move, Self::ItemFirst) => {
-                        Step::KeepAfterwards
-                    }
-                    (Some(()), ..) | (None, Change::Create, _) => return Writer::Done,
-                    // Somebody was faster: it is read again, and the secret that was created is used.
-                    (None, ..) => Step::Read,
-                }
-            }
-            Step::KeepAfterwards => {
-                state.secrets[new] = Some(new);
-                return Writer::Done;
-            }
-        };
-        Writer::At(next, request)
-    }
-
-    /// The secret into which a new password goes.
-    fn place(self, seen: Option<Connection>, new: usize) -> usize {
-        let old = seen.and_then(|seen| seen.secret);
-        old.filter(|_| self == Self::InPlace).unwrap_or(new)
-    }
-
-    fn write(self, state: &mut State, new: usize, request: Request) -> Option<()> {
-        let Request { change, seen, .. } = request;
-        let secret = Some(self.place(seen, new));
-        let write = match (change, seen) {
-            (Change::Create, _) => Write::Create { host: new, secret },
-            (_, None) => return None,
-            (Change::Move, Some(seen)) => Write::Update {
-                seen,
-                host: new,
-                secret,
-            },
-            (Change::RemovePassword, Some(seen)) => Write::Update {
-                seen,
-                host: seen.host,
-                secret: None,
-            },
-            (Change::Rename, Some(seen)) => Write::Update {
-                seen,
-                host: seen.host,
-                secret: seen.secret,
-            },
-            (Change::Delete, Some(seen)) => Write::Delete { seen },
-        };
-        let needs_no_note = matches!(
+    /// Whether a secret is taken into use as if its note were there.
+    fn needs_no_note(self) -> bool {
+        matches!(
             self,
             Self::InPlace | Self::ItemFirst | Self::WithoutNote | Self::UnguardedNote
-        );
-        if needs_no_note && change.has_password() {
-            // As if the note were there.
-            let mut noted = state.partition;
-            noted.notes[new] = Note::Fresh;
-            step(noted, write)?;
-            state.partition = write.of(state.partition);
-            return Some(());
-        }
-        state.write(write)
+        )
     }
 }
 
@@ -371,51 +243,4 @@ impl State {
         let mut unused = kept.filter(|secret| self.pointed_to() != Some(*secret));
         !self.partition.notes.iter().any(noted) && unused.next().is_none()
     }
-}
-
-#[test]
-fn no_password_is_shown_to_another_host_and_no_secret_is_lost_or_left() {
-    let checker = Design::Ours.checker().spawn_bfs().join();
-    checker.assert_properties();
-}
-
-#[test]
-fn wherever_it_is_all_unused_secrets_can_be_collected() {
-    assert_eq!(reach::trap(&Design::Ours, State::is_tidy), None);
-}
-
-fn assert_breaks(design: Design, property: &'static str) {
-    let until = HasDiscoveries::AnyOf([property].into());
-    let checker = design.checker().finish_when(until).spawn_bfs();
-    checker.join().assert_any_discovery(property);
-}
-
-#[test]
-fn a_secret_updated_in_place_is_shown_to_another_host() {
-    assert_breaks(Design::InPlace, NEVER_MIXED);
-}
-
-#[test]
-fn an_item_written_before_its_secret_points_to_nothing() {
-    assert_breaks(Design::ItemFirst, SECRET_IS_THERE);
-}
-
-#[test]
-fn without_a_note_a_secret_is_left() {
-    assert_breaks(Design::WithoutNote, NOTHING_LEAKS);
-}
-
-#[test]
-fn without_a_look_at_the_note_a_collected_secret_is_taken_into_use() {
-    assert_breaks(Design::UnguardedNote, SECRET_IS_THERE);
-}
-
-#[test]
-fn a_request_that_outlives_the_grace_leaves_its_secret() {
-    assert_breaks(Design::Slow, NOTHING_LEAKS);
-}
-
-#[test]
-fn a_note_that_is_written_once_more_after_its_secret_is_in_use_has_it_collected() {
-    assert_breaks(Design::LateNotes, SECRET_IS_THERE);
 }

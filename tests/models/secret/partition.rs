@@ -88,8 +88,12 @@ impl Write {
         let notes = &mut after.notes;
         let mut swap = |old: Option<usize>, new: Option<usize>| {
             if old != new {
-                new.into_iter().for_each(|new| notes[new] = Note::None);
-                old.into_iter().for_each(|old| notes[old] = Note::Fresh);
+                if let Some(new) = new {
+                    notes[new] = Note::None;
+                }
+                if let Some(old) = old {
+                    notes[old] = Note::Fresh;
+                }
             }
         };
         match self {
