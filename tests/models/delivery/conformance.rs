@@ -124,15 +124,8 @@ async fn every_write_of_a_record_is_the_models() {
         })
         .collect();
     let all = (&table.client, table.name.as_str());
-    items::write(
-        all,
-        cases
-            .iter()
-            .map(|case| item(case.id, &case.record))
-            .collect(),
-        Vec::new(),
-    )
-    .await;
+    let written = cases.iter().map(|case| item(case.id, &case.record));
+    items::write(all, written.collect(), Vec::new()).await;
     let claim = my_claim(&table, MessageId::new(clock.ulid())).await;
     let cases = Arc::new(cases);
     let told = at_once(SHARES, |share| {
