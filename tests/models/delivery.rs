@@ -32,8 +32,6 @@ enum Design {
     UnconditionalClaim,
     /// In the place of the fence, a worker looks whether its lease still runs.
     LeaseOnly,
-    /// Ours, but a request to claim may be carried out once more, long after it was repeated.
-    LateClaims,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -75,6 +73,7 @@ enum Action {
     Send(usize, Server),
     Conclude(usize, Again),
     Crash(usize),
+    /// The request to claim was repeated, and is carried out once more now.
     LateClaim(usize),
     Retry,
     Cancel,
@@ -138,7 +137,10 @@ impl Model for Delivery {
                         Answers(Outcome::Permanent),
                         Answers(Outcome::NotSent),
                     ]
-                    .map(|server| Action::Send(i, server)),
+                    .map(|server| Action::Send(i, server))
+                    // The server never said 354, and storage has failed.
+                    .into_iter()
+                    .chain([Action::Release(i)]),
                 ),
                 Worker::Knows(_) => actions.extend([
                     Action::Conclude(i, Again::Tried),
@@ -146,10 +148,7 @@ impl Model for Delivery {
                 ]),
             }
             if *worker != Worker::Idle {
-                actions.push(Action::Crash(i));
-                if self.design == Design::LateClaims {
-                    actions.push(Action::LateClaim(i));
-                }
+                actions.extend([Action::Crash(i), Action::LateClaim(i)]);
             }
         }
         if self.by_hand {
@@ -294,9 +293,7 @@ impl Delivery {
                     record.is_owned_by(worker) && record.claim.as_ref().is_some_and(running);
                 holds.then_some(*record)
             }
-            Design::Ours | Design::UnconditionalClaim | Design::LateClaims => {
-                step(*record, Operation::Intend(worker))
-            }
+            Design::Ours | Design::UnconditionalClaim => step(*record, Operation::Intend(worker)),
         };
         match passed {
             Some(passed) => {

@@ -27,7 +27,7 @@ use super::due;
 use super::error::StorageError;
 use super::event;
 use super::item::{self, Item, string};
-use super::transaction::{Condition, LATER};
+use super::transaction::{Condition, Ended, LATER, Transaction};
 use crate::model::connection::{
     Connection, Health, HealthStatus, Verification, VerificationStatus,
 };
@@ -233,16 +233,14 @@ impl ConnectionsTable {
         name: &str,
         now: Timestamp,
     ) -> Result<(), StorageError> {
-        let request = self
-            .client
-            .put_item()
-            .table_name(&self.name)
-            .set_item(Some(secret_note(tenant, name, now)));
-        request
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| StorageError::sdk("note a secret", error))
+        // A transaction, as DynamoDB knows one that the SDK repeats by its token: a put whose repetition came late would note a secret that
+        // is in use by then.
+        let note = secret_note(tenant, name, now);
+        let noted = Transaction::new(&self.client, &self.name).put((), note, Condition::none());
+        match noted.write().await? {
+            Ended::Written => Ok(()),
+            Ended::Refused(_) | Ended::Conflict => Err(StorageError::contended("note a secret")),
+        }
     }
 
     /// Keeps the outcome of verifying `connection` as it is saved; one that passed also ends its suspension or backing off. Left undone when its settings have changed since, as the outcome

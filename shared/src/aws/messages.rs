@@ -192,7 +192,8 @@ impl MessagesTable {
         now: Timestamp,
         lease_until: Timestamp,
     ) -> Result<Option<Claim>, StorageError> {
-        // `owner` is new with each call: if it is there already, the SDK repeats a request whose answer was lost.
+        // `owner` is new with each call: if it is there already, the SDK repeats a request whose answer was lost. Such a request may even
+        // arrive when the claim is long in use: it must not undo the fence.
         let request = self
             .client
             .update_item()
@@ -202,7 +203,7 @@ impl MessagesTable {
             .condition_expression(
                 "#status = :queued OR (#status = :retrying AND next_attempt_at <= :now) \
                  OR (#status = :sending AND lease_until < :now AND phase = :before) \
-                 OR #owner = :owner",
+                 OR (#owner = :owner AND phase = :before)",
             )
             .expression_attribute_names("#status", "status")
             .expression_attribute_names("#owner", "owner")

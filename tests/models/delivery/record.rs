@@ -126,6 +126,10 @@ impl Record {
             .is_some_and(|claim| claim.owner == Owner::Worker(worker))
     }
 
+    fn is_in(&self, phase: Phase) -> bool {
+        self.claim.is_some_and(|claim| claim.phase == phase)
+    }
+
     fn is_left_in(&self, phase: Phase) -> bool {
         let left = |claim: Claim| claim.lease == Time::Come && claim.phase == phase;
         self.status == Status::Sending && self.claim.is_some_and(left)
@@ -153,17 +157,15 @@ impl Operation {
                     || (record.status == Status::Retrying
                         && record.next_attempt == Some(Time::Come))
                     || record.is_left_in(Phase::Before)
-                    || record.is_owned_by(worker)
+                    || (record.is_owned_by(worker) && record.is_in(Phase::Before))
             }
             Self::TakeOver(worker) => {
                 record.is_left_in(Phase::Intent) || record.is_owned_by(worker)
             }
-            Self::Release(worker) => {
-                let before = |claim: Claim| claim.phase == Phase::Before;
-                record.is_owned_by(worker) && record.claim.is_some_and(before)
-            }
             Self::Intend(worker) => record.is_owned_by(worker) && record.status == Status::Sending,
-            Self::Conclude(worker, _) | Self::Requeue(worker) => record.is_owned_by(worker),
+            Self::Release(worker) | Self::Conclude(worker, _) | Self::Requeue(worker) => {
+                record.is_owned_by(worker)
+            }
             Self::CountQueued(read) => {
                 matches!(read, Read::AsItIs | Read::BeforeItsAttempt)
                     && record.due == Some(Time::Come)

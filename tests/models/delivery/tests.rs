@@ -74,8 +74,3 @@ fn with_an_unconditional_claim_a_message_is_silently_sent_twice() {
 fn with_leases_alone_a_message_is_silently_sent_twice() {
     assert_breaks(Design::LeaseOnly);
 }
-
-#[test]
-fn a_claim_that_is_carried_out_once_more_after_the_fence_undoes_it() {
-    assert_breaks(Design::LateClaims);
-}
