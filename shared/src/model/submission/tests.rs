@@ -113,6 +113,36 @@ fn every_bad_field_is_reported_at_its_pointer() {
             FieldCode::WrongType,
         ),
         (
+            "headers",
+            json!({"X-A": "a", "x-a": "b"}),
+            "/headers/x-a",
+            FieldCode::Duplicate,
+        ),
+        (
+            "headers",
+            json!({"In-Reply-To": "<è@example.com>"}),
+            "/headers/In-Reply-To",
+            FieldCode::NotAllowed,
+        ),
+        (
+            "headers",
+            json!({"List-Id": "Novità <novità.example.com>"}),
+            "/headers/List-Id",
+            FieldCode::NotAllowed,
+        ),
+        (
+            "headers",
+            json!({"References": "x".repeat(901)}),
+            "/headers/References",
+            FieldCode::TooLong,
+        ),
+        (
+            "headers",
+            json!({"In-Reply-To": "<a@example.com> ".repeat(100)}),
+            "/headers/In-Reply-To",
+            FieldCode::TooLong,
+        ),
+        (
             "attachments",
             attachment("content", json!("not base64!")),
             "/attachments/0/content",
@@ -233,4 +263,10 @@ fn a_message_has_at_most_50_recipients_in_all() {
 #[test]
 fn a_recipient_of_bcc_alone_is_enough() {
     assert!(submit(json!({"bcc": ["a@example.com"], "html": "<p>Hi</p>"})).is_ok());
+}
+
+#[test]
+fn the_thread_of_a_message_may_be_long_and_the_name_of_a_list_in_any_script() {
+    let headers = json!({"References": "<0123456789abcdef@example.com> ".repeat(250), "List-Id": "Novità <news.example.com>"});
+    assert!(submit(with("headers", headers)).is_ok());
 }
