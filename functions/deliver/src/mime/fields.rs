@@ -21,7 +21,7 @@ pub(super) fn text(name: HeaderName, text: &str) -> HeaderValue {
             return line.folding().write_str(text);
         };
         line.folding().write_str(&text[..start])?;
-        rfc2047::encode(&text[start..end], line)?;
+        encode(&text[start..end], start > 0, line)?;
         line.folding().write_str(&text[end..])
     })
 }
@@ -39,11 +39,11 @@ pub(super) fn mailboxes(name: HeaderName, list: &[Mailbox], utf8: bool) -> Heade
             if mailbox.email.needs_smtputf8() && !utf8 {
                 let name = mailbox.name.iter().flat_map(|name| [name, " "]);
                 let told: String = name.chain([email.as_str()]).collect();
-                rfc2047::encode(&told, line)?;
+                encode(&told, index > 0, line)?;
                 line.space();
                 line.folding().write_str(&format!(":;{comma}"))?;
             } else if let Some(name) = &mailbox.name {
-                phrase(name, line)?;
+                phrase(name, index > 0, line)?;
                 line.space();
                 line.folding().write_str(&format!("<{email}>{comma}"))?;
             } else {
@@ -83,21 +83,31 @@ fn must_be_encoded(word: &str) -> bool {
 }
 
 /// A display name: atoms, a quoted string or encoded words, whichever is the least that holds it.
-fn phrase(name: &str, line: &mut EmailWriter<'_>) -> Result {
+fn phrase(name: &str, after_space: bool, line: &mut EmailWriter<'_>) -> Result {
     if must_be_encoded(name) || name.contains("  ") {
-        return rfc2047::encode(name, line);
+        return encode(name, after_space, line);
     }
     if name.split(' ').all(is_atom) {
         return line.folding().write_str(name);
     }
     let quoted = format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""));
     if quoted.len() > LONGEST_QUOTED {
-        return rfc2047::encode(name, line);
+        return encode(name, after_space, line);
     }
-    if line.projected_line_len() + quoted.len() > FOLD {
+    if after_space && line.projected_line_len() + quoted.len() > FOLD {
         line.new_line()?;
     }
     line.write_str(&quoted)
+}
+
+/// One encoded word where it fits into a line of its own: some readers (Python before 3.13) show a space between two.
+fn encode(text: &str, after_space: bool, line: &mut EmailWriter<'_>) -> Result {
+    let whole = "=?utf-8?b?".len() + text.len().div_ceil(3) * 4 + "?=".len();
+    let fits_after = |used: usize| used + whole + "\r\n".len() <= FOLD;
+    if after_space && !fits_after(line.projected_line_len()) && fits_after(" ".len()) {
+        line.new_line()?;
+    }
+    rfc2047::encode(text, line)
 }
 
 /// RFC 5322 §3.2.3 `atom`, less the signs that encoded words are made of.
