@@ -1,7 +1,8 @@
 """Postfix as a connection's server, and its mailboxes."""
 
-import email
+import email.parser
 import email.policy
+import functools
 import glob
 import os
 import pathlib
@@ -40,12 +41,19 @@ def lines(text):
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+@functools.cache
+def message_id(path):
+    """A stored message's, whose file never changes."""
+    header = email.parser.BytesHeaderParser(policy=email.policy.compat32)
+    with open(path, "rb") as stored:
+        return header.parse(stored)["Message-ID"]
+
+
 def copies(mailbox):
-    """What is in a mailbox: each message's bytes, by its Message-ID."""
+    """What is in a mailbox: the files of each message, by its Message-ID."""
     found = {}
     for path in glob.glob(f"{MAIL_DIR}/mail/{mailbox}/new/*"):
-        raw = pathlib.Path(path).read_bytes()
-        found.setdefault(email.message_from_bytes(raw, policy=email.policy.compat32)["Message-ID"], []).append(raw)
+        found.setdefault(message_id(path), []).append(path)
     return found
 
 
@@ -53,7 +61,7 @@ def delivered(message, mailbox="ann"):
     """The one copy of a message in a mailbox, as bytes."""
     found = Program.wait_for(lambda: copies(mailbox).get(message["message_id"]), bool)
     assert len(found) == 1, f"{len(found)} copies of {message['id']} in {mailbox}"
-    return found[0]
+    return pathlib.Path(found[0]).read_bytes()
 
 
 def records(program):
@@ -78,8 +86,8 @@ def stop(program):
                 if recipient["status"] == "accepted" and recipient["email"] in MAILBOXES:
                     delivered(message, MAILBOXES[recipient["email"]])
         for mailbox in MAILBOXES.values():
-            for message_id, found in copies(mailbox).items():
-                assert message_id in ACCEPTED, f"nobody asked for {message_id} in {mailbox}"
-                assert len(found) == 1, f"{len(found)} copies of {message_id} in {mailbox}"
+            for name, found in copies(mailbox).items():
+                assert name in ACCEPTED, f"nobody asked for {name} in {mailbox}"
+                assert len(found) == 1, f"{len(found)} copies of {name} in {mailbox}"
     finally:
         program.stop()
