@@ -22,6 +22,7 @@ mod messages_unknown;
 mod openapi;
 mod passwords;
 mod problems;
+mod quotas;
 mod rates;
 mod retries;
 mod secrecy;

@@ -7,6 +7,7 @@
 //! | `event#<ulid>` | the event of a change that leaves no other item, a deletion for instance |
 //! | `key#<digest>` | an idempotency key and the answer it stands for |
 //! | `limit#<what>` | how often the tenant has done that within the window that is open: the functions' own |
+//! | `quota#connections` | how many connections the tenant has: changed in the transactions that create and delete them |
 //! | `rate#<connection id>` | the starts that are reserved through a connection with limits |
 //! | `name#<folded name>` | holds a name for the connection that has it |
 //! | `secret#<name>` | a secret to collect: created but not yet pointed to, or no longer pointed to |
@@ -72,6 +73,19 @@ pub fn name_key(tenant: &Tenant, name: &str) -> Item {
 #[must_use]
 pub fn idempotency_key(tenant: &Tenant, digest: &str) -> Item {
     item::key(&tenant.key(), &format!("key#{digest}"))
+}
+
+/// The key of the number of connections that a tenant has (`held`). It is changed with them, in one transaction, and so is never wrong.
+#[must_use]
+pub fn quota_key(tenant: &Tenant) -> Item {
+    item::key(&tenant.key(), "quota#connections")
+}
+
+/// Holds while a tenant has fewer connections than `at_most`.
+#[must_use]
+pub fn below_quota(at_most: u32) -> Condition {
+    Condition::new("attribute_not_exists(held) OR held < :at_most")
+        .with(":at_most", item::number(at_most))
 }
 
 /// The key of a connection's reservations.

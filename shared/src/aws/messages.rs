@@ -1,5 +1,6 @@
 //! The table of messages: `<tenant>/<message id>` is a message's record, `<tenant>/key/<digest>` an idempotency key, `/rejected/<digest>`
-//! the event about a message that was asked for by an event and not accepted.
+//! the event about a message that was asked for by an event and not accepted, `<tenant>/places/<shelf>` how many messages of a tenant
+//! are on their way ([`super::places`]).
 //!
 //! Beside the message as its tenant sees it, the record holds how often it was queued (`enqueued`), how long it has been tried and
 //! parked (`patience`), when the sweeper must look at it (`due_at`), and the claim of the worker that has it (`owner`, `lease_until`,
@@ -22,6 +23,7 @@ use super::due;
 use super::error::StorageError;
 use super::event;
 use super::item::{self, Item, number, string};
+use super::places::{self, OPEN_OF};
 use super::queue::Delivery;
 use crate::model::event::Event;
 use crate::model::ids::{ConnectionId, MessageId};
@@ -57,6 +59,9 @@ pub struct Record {
     /// The start that is reserved for the next attempt, where the connection's rate is limited.
     #[serde(default)]
     pub reserved: Option<Reserved>,
+    /// The shelf on which the message has its place.
+    #[serde(default)]
+    pub shelf: u32,
     /// When the record expires, in seconds since 1970 (DynamoDB's time to live).
     pub expires: i64,
     /// How long it has been tried.
@@ -86,6 +91,7 @@ impl Record {
             enqueued: 1,
             concurrency: None,
             reserved: None,
+            shelf: 0,
             expires,
             patience: Patience::default(),
             message,
@@ -101,7 +107,7 @@ impl Record {
         }
     }
 
-    /// The item, to be looked at by the sweeper at `due` if nothing has happened.
+    /// The item, to be looked at by the sweeper at `due` if nothing has happened; never, of a message at its end.
     ///
     /// # Errors
     /// When it can't be written as an item, which is a fault of ours.
@@ -109,6 +115,8 @@ impl Record {
         let mut item = item::write(message_key(&self.tenant, self.message.id), self)?;
         if let Some(at) = due {
             due::mark(&mut item, &self.message.id.to_string(), at);
+            let open_of = places::open_of(&self.tenant, self.shelf);
+            item.insert(OPEN_OF.to_owned(), string(open_of));
         }
         Ok(item)
     }
