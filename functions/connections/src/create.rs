@@ -78,6 +78,7 @@ pub(crate) async fn create_connection(
         verification: Verification::NEVER,
         health: Health::ok(now),
         version: 1,
+        limits_version: 1,
         created_at: now,
         updated_at: now,
         updated_by: caller.subject.clone(),

@@ -3,7 +3,7 @@
 //! are on their way ([`super::places`]).
 //!
 //! Beside the message as its tenant sees it, the record holds how often it was queued (`enqueued`), how long it has been tried and
-//! parked (`patience`), when the sweeper must look at it (`due_at`), and the claim of the worker that has it (`owner`, `lease_until`,
+//! parked (`patience`), when the sweeper must do so (`due_at`), and the claim of the worker that has it (`owner`, `lease_until`,
 //! `phase`).
 //!
 //! A tenant's messages, and nothing else, are in the index `by_tenant` (hash `tenant`, range `id`, with `status` and `effective`): see
@@ -77,6 +77,9 @@ pub struct Record {
 pub struct Reserved {
     /// Through which connection.
     pub connection_id: ConnectionId,
+    /// By which version of its limits.
+    #[serde(default)]
+    pub version: u64,
     /// From when on.
     pub at: Timestamp,
 }
@@ -382,9 +385,7 @@ impl MessagesTable {
             .put_item()
             .table_name(&self.name)
             .set_item(Some(changed.to_item(due)?))
-            .condition_expression(
-                "#status = :status AND enqueued = :enqueued AND size(attempts) = :attempts",
-            )
+            .condition_expression("#status = :status AND enqueued = :enqueued AND size(attempts) = :attempts")
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":status", status(read)?)
             .expression_attribute_values(":enqueued", number(read.enqueued))
