@@ -8,6 +8,7 @@ use shared::aws::messages::{Claim, Record, TAKEN_WITHIN};
 use shared::aws::queue::Delivery;
 use shared::clock::random;
 use shared::model::connection::Connection;
+use shared::model::health::Trouble;
 use shared::model::message::{Attempt, AttemptResult, Message, Outcome, RecipientStatus};
 use shared::model::sender::NoSender;
 use shared::model::submission::Content;
@@ -16,6 +17,7 @@ use shared::smtp::{Credentials, Envelope, RecipientOutcome, Target};
 use tokio::time::Instant;
 
 use crate::health::{self, Pass};
+use crate::logins::Door;
 use crate::sessions::Lease;
 use crate::{State, attempt, limits, mime};
 
@@ -125,6 +127,7 @@ async fn park(state: &State, claim: &Claim, reason: NoSender) -> Result<(), Stor
         message, patience, ..
     } = &mut record;
     message.park(patience, reason.to_string(), state.clock.now(), PARKED_FOR);
+    record.look_at = None;
     write(state, claim, &record).await
 }
 
@@ -136,7 +139,12 @@ async fn conclude(state: &State, claim: &Claim, result: AttemptResult) -> Result
         message, patience, ..
     } = &mut record;
     let (now, chance) = (state.clock.now(), u16::from_be_bytes(random()));
+    let waits_for_server = matches!(result.trouble, Some(Trouble::Unwell(_)));
     message.conclude(result, patience, state.ambiguous, now, chance);
+    record.look_at = None;
+    if waits_for_server {
+        record.hold(now);
+    }
     write(state, claim, &record).await
 }
 
@@ -207,10 +215,15 @@ async fn attempt(
         encryption: settings.encryption,
         credentials,
     };
-    let opened = state
-        .sessions
-        .take(connection, &state.dialer, &target, deadline)
-        .await;
+    let door = Door {
+        state,
+        tenant: &claim.record.tenant,
+        connection,
+        target: &target,
+        first: pass.is_first(),
+        deadline,
+    };
+    let opened = state.sessions.take(door).await;
     pass.opened(opened.as_ref().map(|_| ()));
     let mut session = match opened {
         Ok(session) => session,

@@ -42,6 +42,7 @@ pub(crate) async fn admit(
             message, patience, ..
         } = &mut record;
         message.wait_for_start(patience, start, now);
+        record.hold(now);
         delivery::write(state, claim, &record).await?;
         return Ok(None);
     }
@@ -88,24 +89,33 @@ async fn put_off(
     } = &mut record;
     if health.status == HealthStatus::Suspended {
         message.park(patience, health.why_it_waits(), now, health.look_again(now));
+        record.look_at = None;
     } else {
         let reason = health.reason.as_deref().unwrap_or_default();
         let until = health.next_attempt_at.unwrap_or(now);
         message.back_off(patience, reason, until, now);
+        record.hold(now);
     }
     delivery::write(state, claim, &record).await?;
     Ok(None)
 }
 
 impl Pass {
+    /// Whether nobody else logs in before this delivery has.
+    pub(crate) fn is_first(&self) -> bool {
+        self.first.is_some()
+    }
+
     /// The session was opened, or not: those who wait for the connection's first login learn how it went.
     pub(crate) fn opened(&mut self, session: Result<(), &Failure>) {
         let Some(first) = self.first.take() else {
             return;
         };
         match session {
-            Ok(()) => first.works(),
-            Err(failure) if failure.is_refused_login() => first.refused(self.began),
+            Ok(()) => first.works(self.began),
+            Err(failure) if failure.is_refused_login() => {
+                first.refused(self.began, failure.clone());
+            }
             // The next one is the first then.
             Err(_) => {}
         }

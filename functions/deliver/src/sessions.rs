@@ -4,16 +4,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use shared::clock::Clock;
-use shared::model::connection::Connection;
 use shared::model::ids::ConnectionId;
 use shared::model::timestamp::Timestamp;
 use shared::smtp::{
-    ConnectionVerdict, Dialer, Envelope, Failure, FailureCode, Progress, RecipientOutcome, Session,
-    Stage, Target, Transaction, Verdict,
+    ConnectionVerdict, Envelope, Failure, FailureCode, RecipientOutcome, Session, Stage,
+    Transaction, Verdict,
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
+
+use crate::logins::Door;
 
 /// The most sessions that are open at once, in use or idle.
 const MAX_OPEN: usize = 10;
@@ -51,9 +52,7 @@ struct Idle {
 #[derive(Debug)]
 pub(crate) struct Lease<'a> {
     sessions: &'a Sessions,
-    dialer: &'a Dialer,
-    target: &'a Target,
-    deadline: Instant,
+    door: Door<'a>,
     key: Key,
     limited: bool,
     session: Session,
@@ -73,18 +72,17 @@ impl Sessions {
         }
     }
 
-    /// A session through `connection`: one that is open, or a new one to `target`. Waits while all that may be open are in use. Nothing
-    /// goes on after `deadline`.
+    /// A session through the door's connection: one that is open, or a new one. Waits while all that may be open are in use. Nothing
+    /// goes on after the deadline.
     ///
     /// # Errors
     /// Why none could be opened.
-    pub(crate) async fn take<'a>(
-        &'a self,
-        connection: &Connection,
-        dialer: &'a Dialer,
-        target: &'a Target,
-        deadline: Instant,
-    ) -> Result<Lease<'a>, Failure> {
+    pub(crate) async fn take<'a>(&'a self, door: Door<'a>) -> Result<Lease<'a>, Failure> {
+        let Door {
+            connection,
+            deadline,
+            ..
+        } = door;
         let key = Key {
             connection: connection.id,
             version: connection.version,
@@ -94,9 +92,11 @@ impl Sessions {
         };
         let lease = |session, warm| Lease {
             sessions: self,
-            dialer,
-            target,
-            deadline,
+            // Who comes later is not the first.
+            door: Door {
+                first: false,
+                ..door
+            },
             key,
             limited: connection.settings.limits.concurrency.is_some(),
             session,
@@ -110,8 +110,7 @@ impl Sessions {
             }
         }
         self.make_room();
-        let mut progress = Progress::brief();
-        let session = dialer.open(target, deadline, &mut progress).await?;
+        let session = door.open().await?;
         Ok(lease(session, false))
     }
 
@@ -156,7 +155,7 @@ fn close(idle: Idle) {
 
 impl Lease<'_> {
     /// As [`Session::send`]. Where a session that was idle turns out to be dead, or the server wants another login, a new one takes its
-    /// place, once: no reply to a recipient had come, let alone the 354, so nothing of the message had left.
+    /// place, once, if the connection's health still allows it: no reply to a recipient had come, let alone the 354, so nothing of the message had left.
     ///
     /// # Errors
     /// The fence's own.
@@ -168,11 +167,10 @@ impl Lease<'_> {
     ) -> Result<Transaction, E> {
         let mut transaction = self.session.send(envelope, message, fence()).await?;
         // At the end of the invocation there is no time for another, and none to tell what is wrong with the server.
-        let in_time = Instant::now() < self.deadline;
-        if std::mem::take(&mut self.warm) && is_dead(&transaction) && in_time {
-            let mut progress = Progress::brief();
-            let opening = self.dialer.open(self.target, self.deadline, &mut progress);
-            match opening.await {
+        let in_time = Instant::now() < self.door.deadline;
+        let again = std::mem::take(&mut self.warm) && is_dead(&transaction) && in_time;
+        if again && self.door.is_open().await {
+            match self.door.open().await {
                 Ok(session) => {
                     self.session = session;
                     return self.session.send(envelope, message, fence()).await;

@@ -3,7 +3,7 @@
 //! are on their way ([`super::places`]).
 //!
 //! Beside the message as its tenant sees it, the record holds how often it was queued (`enqueued`), how long it has been tried and
-//! parked (`patience`), when the sweeper must do so (`due_at`), and the claim of the worker that has it (`owner`, `lease_until`,
+//! parked (`patience`), when it may be looked at before its next attempt (`look_at`), when the sweeper must do so (`due_at`), and the claim of the worker that has it (`owner`, `lease_until`,
 //! `phase`).
 //!
 //! A tenant's messages, and nothing else, are in the index `by_tenant` (hash `tenant`, range `id`, with `status` and `effective`): see
@@ -28,7 +28,7 @@ use super::queue::Delivery;
 use crate::model::event::Event;
 use crate::model::ids::{ConnectionId, MessageId};
 use crate::model::message::{Message, Status};
-use crate::model::retry::Patience;
+use crate::model::retry::{self, Patience};
 use crate::model::tenant::Tenant;
 use crate::model::timestamp::Timestamp;
 
@@ -59,6 +59,9 @@ pub struct Record {
     /// The start that is reserved for the next attempt, where the connection's rate is limited.
     #[serde(default)]
     pub reserved: Option<Reserved>,
+    /// When it may be looked at before `next_attempt_at`, as what it waits for is its connection, which may be another by then.
+    #[serde(default)]
+    pub look_at: Option<Timestamp>,
     /// The shelf on which the message has its place.
     #[serde(default)]
     pub shelf: u32,
@@ -94,11 +97,28 @@ impl Record {
             enqueued: 1,
             concurrency: None,
             reserved: None,
+            look_at: None,
             shelf: 0,
             expires,
             patience: Patience::default(),
             message,
         }
+    }
+
+    /// Has a message that waits for its connection's limit or health looked at before its next attempt, from minute to minute: the tenant
+    /// may have changed the connection. Nothing is spent by that; one whose time has not come waits on for the same.
+    pub fn hold(&mut self, now: Timestamp) {
+        let next = self.message.next_attempt_at;
+        self.look_at = next
+            .map(|at| now + retry::look_again(at.since(now)))
+            .filter(|look_at| next.is_some_and(|at| *look_at < at));
+    }
+
+    /// When the sweeper must look at a message that waits for its next attempt.
+    #[must_use]
+    pub fn due(&self) -> Option<Timestamp> {
+        let next = self.message.next_attempt_at?;
+        Some(self.look_at.map_or(next, |look_at| look_at.min(next)))
     }
 
     /// The queue entry for this message.
@@ -191,7 +211,7 @@ impl MessagesTable {
         output.item.map(item::read).transpose()
     }
 
-    /// Claims a message for `owner` until `lease_until`: one that is queued, or due to be retried, or whose claim expired before the
+    /// Claims a message for `owner` until `lease_until`: one that is queued, or due to be retried or looked at, or whose claim expired before the
     /// body could have left. `None` when there is nothing to do: the entry was delivered twice, or another worker has it.
     ///
     /// # Errors
@@ -211,7 +231,7 @@ impl MessagesTable {
             .set_key(Some(message_key(&delivery.tenant, delivery.message_id)))
             .update_expression("SET #status = :sending, #owner = :owner, lease_until = :lease, due_shard = :shard, due_at = :lease, phase = :before, updated_at = :now REMOVE event")
             .condition_expression(
-                "#status = :queued OR (#status = :retrying AND next_attempt_at <= :now) \
+                "#status = :queued OR (#status = :retrying AND (next_attempt_at <= :now OR look_at <= :now)) \
                  OR (#status = :sending AND lease_until < :now AND phase = :before) \
                  OR #owner = :owner",
             )
@@ -327,7 +347,7 @@ impl MessagesTable {
     /// # Errors
     /// When the table can't be written.
     pub async fn conclude(&self, claim: &Claim, concluded: &Record) -> Result<bool, StorageError> {
-        let mut item = concluded.to_item(concluded.message.next_attempt_at)?;
+        let mut item = concluded.to_item(concluded.due())?;
         let (before, after) = (&claim.record.message, &concluded.message);
         if let Some(event) = Event::delivered(&concluded.tenant, before, after) {
             event::carry(&mut item, &event)?;
