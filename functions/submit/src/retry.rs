@@ -46,6 +46,7 @@ pub(crate) async fn retry_message(
         } = record;
         message.retry(patience, now)?;
         record.look_at = None;
+        record.renew(now);
         // Counted before it is sent: SQS drops an entry with a number that it has seen in the last five minutes.
         record.enqueued += 1;
         Ok(())

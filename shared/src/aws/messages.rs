@@ -32,7 +32,7 @@ use crate::model::retry::{self, Patience};
 use crate::model::tenant::Tenant;
 use crate::model::timestamp::Timestamp;
 
-/// How long a record is kept after its message was accepted.
+/// How long a record is kept after its message was accepted, or retried by hand.
 pub const KEPT: Duration = Duration::from_hours(2160);
 /// How long after an entry was queued the sweeper looks whether anyone took it.
 pub const TAKEN_WITHIN: Duration = Duration::from_mins(10);
@@ -59,6 +59,9 @@ pub struct Record {
     /// The start that is reserved for the next attempt, where the connection's rate is limited.
     #[serde(default)]
     pub reserved: Option<Reserved>,
+    /// How often a worker has given it up, with an attempt or without.
+    #[serde(default)]
+    pub turns: u32,
     /// When it may be looked at before `next_attempt_at`, as what it waits for is its connection, which may be another by then.
     #[serde(default)]
     pub look_at: Option<Timestamp>,
@@ -97,6 +100,7 @@ impl Record {
             enqueued: 1,
             concurrency: None,
             reserved: None,
+            turns: 0,
             look_at: None,
             shelf: 0,
             expires,
@@ -119,6 +123,11 @@ impl Record {
     pub fn due(&self) -> Option<Timestamp> {
         let next = self.message.next_attempt_at?;
         Some(self.look_at.map_or(next, |look_at| look_at.min(next)))
+    }
+
+    /// Has the record kept for as long as that of a message accepted now: it may be tried for weeks again.
+    pub fn renew(&mut self, now: Timestamp) {
+        self.expires = self.expires.max((now + KEPT).as_secs());
     }
 
     /// The queue entry for this message.
@@ -348,6 +357,7 @@ impl MessagesTable {
     /// When the table can't be written.
     pub async fn conclude(&self, claim: &Claim, concluded: &Record) -> Result<bool, StorageError> {
         let mut item = concluded.to_item(concluded.due())?;
+        item.insert("turns".to_owned(), number(claim.record.turns + 1));
         let (before, after) = (&claim.record.message, &concluded.message);
         if let Some(event) = Event::delivered(&concluded.tenant, before, after) {
             event::carry(&mut item, &event)?;
@@ -399,17 +409,17 @@ impl MessagesTable {
         changed: &Record,
         due: Option<Timestamp>,
     ) -> Result<bool, StorageError> {
-        // A claim changes the status, and each attempt that follows one is kept: no state that was left comes back as it was.
+        // A claim changes the status, and each that ends is counted: no state that was left comes back as it was.
         let request = self
             .client
             .put_item()
             .table_name(&self.name)
             .set_item(Some(changed.to_item(due)?))
-            .condition_expression("#status = :status AND enqueued = :enqueued AND size(attempts) = :attempts")
+            .condition_expression("#status = :status AND enqueued = :enqueued AND turns = :turns")
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":status", status(read)?)
             .expression_attribute_values(":enqueued", number(read.enqueued))
-            .expression_attribute_values(":attempts", number(read.message.attempts.len()));
+            .expression_attribute_values(":turns", number(read.turns));
         put(request, "change a message").await
     }
 
