@@ -131,3 +131,51 @@ impl Alone {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+
+    fn connection() -> Connection {
+        let now = NOW.to_string();
+        let json = serde_json::json!({
+            "id": "conn_01KAX3M9Y8Q2W5R7T0V4N6B1ZC", "name": "office", "sender_email": "info@example.com", "sender_name": null,
+            "reply_to": null, "host": "smtp.example.com", "port": 587, "encryption": "starttls", "username": "info", "active": true,
+            "limits": {"per_minute": null, "per_day": null, "concurrency": null}, "secret": "s",
+            "verification": {"status": "never", "checked_at": null, "failure": null},
+            "health": {"status": "ok", "since": now, "reason": null, "next_attempt_at": null},
+            "version": 1, "created_at": now, "updated_at": now, "updated_by": null,
+        });
+        serde_json::from_value(json).expect("a connection")
+    }
+
+    #[tokio::test]
+    async fn those_who_waited_for_a_login_that_came_to_nothing_do_not_dial_again() {
+        let (logins, connection) = (Logins::default(), connection());
+        match logins.turn(&connection, false, NOW).await {
+            Turn::First(first) => first.works(NOW),
+            turn => panic!("{turn:?}"),
+        }
+        let later = NOW + WORKS_FOR;
+        let deadline = Instant::now() + Duration::from_mins(1);
+        let (fail, failing) = oneshot::channel();
+        let first = logins.another(&connection, later, deadline, async {
+            failing.await.expect("told")
+        });
+        let second = logins.another(&connection, later, deadline, async { panic!("dialled") });
+        let ended = async { fail.send(Err(Failure::new(Stage::Connect, FailureCode::TimedOut))) };
+        let (first, second, _) = tokio::join!(first, second, ended);
+        let codes = [first, second].map(|opened| opened.expect_err("failed").code);
+        assert_eq!(codes, [FailureCode::TimedOut; 2]);
+        // Who comes later tries.
+        let third = logins.another(&connection, later, deadline, async {
+            Err(Failure::new(Stage::Connect, FailureCode::ConnectionRefused))
+        });
+        let third = third.await.expect_err("failed");
+        assert_eq!(third.code, FailureCode::ConnectionRefused);
+    }
+}
