@@ -1,8 +1,9 @@
 //! What all measurements need: the options, the files of a job, and this program to start again.
 
 use std::env::current_exe;
-use std::fs::{read_to_string, write};
+use std::fs::{Permissions, read_to_string, write};
 use std::net::{IpAddr, Ipv4Addr};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::thread::available_parallelism;
@@ -50,7 +51,10 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new(options: Options) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        // Postfix's own users have to get to what is inside.
+        let mode = Permissions::from_mode(0o711);
+        let folder = tempfile::Builder::new().permissions(mode).tempdir();
+        let folder = folder.expect("a folder");
         let bench = Self { options, folder };
         write(bench.authority(), root()).expect("the authority");
         for size in [Size::Small, Size::Large] {
@@ -59,12 +63,17 @@ impl Bench {
         bench
     }
 
+    /// A place for what else is needed.
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     fn authority(&self) -> PathBuf {
-        self.folder.path().join("authority.der")
+        self.folder("authority.der")
     }
 
     fn message(&self, size: Size) -> PathBuf {
-        self.folder.path().join(match size {
+        self.folder(match size {
             Size::Small => "small.eml",
             Size::Large => "large.eml",
         })
@@ -190,6 +199,15 @@ fn message(size: Size) -> Vec<u8> {
     message
 }
 
+/// How a sink answers commands that came together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manners {
+    /// All in one write, as RFC 2920 §3.2 wants it.
+    Good,
+    /// Each in a write of its own, the next one once the one before is acknowledged (Nagle's algorithm).
+    Piecemeal,
+}
+
 /// A process that serves until this is dropped, or until whoever started it is gone: it ends with its input.
 pub(crate) struct Served {
     pub(crate) child: Child,
@@ -198,19 +216,19 @@ pub(crate) struct Served {
 }
 
 impl Served {
-    pub(crate) async fn start(mut command: Command) -> Self {
+    /// None when it ended before it said anything.
+    pub(crate) async fn start(mut command: Command) -> Option<Self> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.kill_on_drop(true).spawn().expect("a process");
+        let mut child = command.kill_on_drop(true).spawn().ok()?;
         let output = child.stdout.take().expect("its output");
         let mut lines = BufReader::new(output).lines();
         let line = timeout(PATIENCE, lines.next_line()).await;
-        let said = line.ok().and_then(Result::ok).flatten();
-        let said = said.unwrap_or_else(|| panic!("{command:?} did not start"));
-        Self { child, said }
+        let said = line.ok().and_then(Result::ok).flatten()?;
+        Some(Self { child, said })
     }
 
     /// A sink that listens here, started by `prefix`.
-    pub(crate) async fn sink(prefix: &[&str], address: IpAddr) -> Self {
+    pub(crate) async fn sink(prefix: &[&str], address: IpAddr, manners: Manners) -> Self {
         let program = Bench::itself();
         let mut command = match prefix {
             [] => Command::new(program),
@@ -221,7 +239,15 @@ impl Served {
             }
         };
         command.arg("sink").arg(address.to_string());
-        Self::start(command).await
+        if manners == Manners::Piecemeal {
+            command.arg("--piecemeal");
+        }
+        Self::start(command).await.expect("a sink")
+    }
+
+    /// Waits for its end; tokio ends its input first.
+    pub(crate) async fn stop(mut self) {
+        let _ = timeout(PATIENCE, self.child.wait()).await;
     }
 
     /// The port that it said.

@@ -34,7 +34,11 @@ struct Arguments {
 enum Part {
     /// Takes every message; says its port, and ends with its input.
     #[command(hide = true)]
-    Sink { address: IpAddr },
+    Sink {
+        address: IpAddr,
+        #[arg(long)]
+        piecemeal: bool,
+    },
     /// Does a job, and tells its report.
     #[command(hide = true)]
     Send { peer: Peer, job: String },
@@ -47,7 +51,7 @@ enum Part {
 async fn main() {
     let Arguments { options, part } = Arguments::parse();
     match part {
-        Some(Part::Sink { address }) => sink::run(address).await,
+        Some(Part::Sink { address, piecemeal }) => sink::run(address, piecemeal).await,
         Some(Part::Send { peer, job }) => {
             let job = serde_json::from_str(&job).expect("a job");
             table::say_json(&senders::send(peer, job).await);

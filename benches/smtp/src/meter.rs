@@ -24,7 +24,7 @@ impl Meter {
     pub(crate) fn stop(self, version: &str) -> Report {
         Report {
             seconds: self.began.elapsed().as_secs_f64(),
-            cpu_seconds: (cpu() - self.before).as_secs_f64(),
+            cpu_seconds: cpu().saturating_sub(self.before).as_secs_f64(),
             peak_bytes: peak(),
             version: version.to_owned(),
         }

@@ -10,14 +10,15 @@ use crate::table::say;
 
 const END: &[u8] = b"\r\n.\r\n";
 
-/// Serves until its input ends. Its port is what it says first.
-pub(crate) async fn run(address: IpAddr) {
+/// Serves until its input ends. Its port is what it says first. `piecemeal`: each reply leaves by itself, and waits for the ACK of the one
+/// before.
+pub(crate) async fn run(address: IpAddr, piecemeal: bool) {
     let listener = TcpListener::bind((address, 0)).await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
     say(&port.to_string());
     let serving = async {
         while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(serve(stream));
+            tokio::spawn(serve(stream, piecemeal));
         }
     };
     let (mut input, mut nowhere) = (io::stdin(), io::sink());
@@ -27,13 +28,16 @@ pub(crate) async fn run(address: IpAddr) {
     }
 }
 
-async fn serve(mut stream: TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
+async fn serve(mut stream: TcpStream, piecemeal: bool) -> io::Result<()> {
+    stream.set_nodelay(!piecemeal)?;
     let (mut input, mut in_body) = (Vec::new(), false);
     let mut output = b"220 sink.example.test ESMTP\r\n".to_vec();
     let mut bytes = vec![0; 256 * 1024];
     loop {
-        stream.write_all(&output).await?;
+        let most = if piecemeal { 1 } else { usize::MAX };
+        for replies in lines(&output, most) {
+            stream.write_all(replies).await?;
+        }
         output.clear();
         let read = stream.read(&mut bytes).await?;
         if read == 0 {
@@ -68,4 +72,14 @@ async fn serve(mut stream: TcpStream) -> io::Result<()> {
         }
         input.drain(..start);
     }
+}
+
+/// At most as many lines at once.
+fn lines(mut output: &[u8], most: usize) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let end = memchr::memchr_iter(b'\n', output).nth(most - 1);
+        let (first, rest) = output.split_at(end.map_or(output.len(), |end| end + 1));
+        output = rest;
+        (!first.is_empty()).then_some(first)
+    })
 }

@@ -10,17 +10,20 @@ use serde::{Deserialize, Serialize};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::bench::{Bench, Served};
+use crate::bench::{Bench, Manners, Served};
 use crate::job::Job;
 use crate::peers::Peer;
 use crate::speed::Way;
-use crate::table::{median, say_head, say_row};
+use crate::table::{self, median, say_head, say_row};
 
 /// The links' round trips in milliseconds, with this side's address and the other's (RFC 5737).
 const LINKS: [(f64, [u8; 4], [u8; 4]); 2] = [
     (20., [192, 0, 2, 1], [192, 0, 2, 2]),
     (60., [198, 51, 100, 1], [198, 51, 100, 2]),
 ];
+
+/// Postfix's, in a namespace where nothing else has it.
+const SMTP_PORT: u16 = 25;
 
 /// What takes longer than this is broken.
 const PATIENCE: Duration = Duration::from_mins(15);
@@ -86,24 +89,51 @@ async fn namespace() -> Result<Vec<&'static str>, String> {
 /// Measures in this namespace, with the servers in another.
 pub(crate) async fn measure(bench: &Bench) -> Vec<Slope> {
     let anywhere = Ipv4Addr::UNSPECIFIED.into();
-    let sink = Served::sink(&["unshare", "--net", "--"], anywhere).await;
-    let _links = links(sink.child.id().expect("it runs")).await;
+    let sink = Served::sink(&["unshare", "--net", "--"], anywhere, Manners::Good).await;
+    let pid = sink.child.id().expect("it runs");
+    let links = links(pid).await;
+    let postfix = postfix(bench, pid).await;
     let ours = [Way::BATCH, Way::ALONE];
     let others = bench.peers().filter(|peer| *peer != Peer::Mittente);
-    let ways: Vec<Way> = ours.into_iter().chain(others.map(Way::of)).collect();
-    let mut all = vec![Vec::new(); ways.len()];
+    let mut all: Vec<_> = ours
+        .into_iter()
+        .chain(others.map(Way::of))
+        .map(|way| (way.name(), way, sink.port(), Vec::new()))
+        .collect();
+    if postfix.is_some() {
+        let to_postfix = |way: Way| (to_postfix(way), way, SMTP_PORT, Vec::new());
+        all.extend(ours.map(to_postfix));
+    }
     for _ in 0..bench.rounds() {
-        for (way, slopes) in ways.iter().zip(&mut all) {
-            slopes.push(slope(bench, *way, sink.port()).await);
+        for (_, way, port, slopes) in &mut all {
+            slopes.push(slope(bench, *way, *port).await);
         }
     }
-    let measured = ways.iter().zip(all);
-    measured
-        .map(|(way, slopes)| Slope {
-            name: way.name(),
+    for served in postfix.into_iter().chain(links).chain([sink]) {
+        served.stop().await;
+    }
+    all.into_iter()
+        .map(|(name, _, _, slopes)| Slope {
+            name,
             round_trips: median(slopes),
         })
         .collect()
+}
+
+fn to_postfix(way: Way) -> String {
+    format!("{}, to Postfix", way.name())
+}
+
+/// Postfix beside the sink, where it is installed and this is root outside of the namespace too: it has users of its own.
+async fn postfix(bench: &Bench, pid: u32) -> Option<Served> {
+    let mapped = std::fs::read_to_string("/proc/self/uid_map").ok()?;
+    if mapped.split_whitespace().ne(["0", "0", "4294967295"]) {
+        return None;
+    }
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("postfix.sh");
+    let mut command = Command::new(program);
+    command.arg(bench.folder("postfix")).arg(pid.to_string());
+    Served::start(command).await
 }
 
 async fn links(pid: u32) -> Vec<Served> {
@@ -116,7 +146,7 @@ async fn links(pid: u32) -> Vec<Served> {
             command.arg(Ipv4Addr::from(address).to_string());
         }
         command.arg(pid.to_string()).arg(delay.to_string());
-        links.push(Served::start(command).await);
+        links.push(Served::start(command).await.expect("a link"));
     }
     links
 }
@@ -129,7 +159,7 @@ async fn slope(bench: &Bench, way: Way, port: u16) -> f64 {
     for ((_, _, far), seconds) in LINKS.into_iter().zip(&mut seconds) {
         let job = Job {
             host: IpAddr::from(far),
-            warm_up: 10,
+            warm_up: 5,
             messages,
             batch: way.batch,
             ..bench.job(port)
@@ -142,16 +172,21 @@ async fn slope(bench: &Bench, way: Way, port: u16) -> f64 {
 
 pub(crate) fn say(slopes: &Result<Vec<Slope>, String>) {
     match slopes {
-        Ok(slopes) => {
+        Ok(all) => {
             say_head([
                 "5 KB, 1 recipient, warm, links of 20 and 60 ms",
                 "round trips a message",
             ]);
-            for Slope { name, round_trips } in slopes {
+            for Slope { name, round_trips } in all {
                 say_row([name.clone(), format!("{round_trips:.2}")]);
             }
+            if of_postfix(slopes, Way::ALONE).is_nan() {
+                table::say(
+                    "\nskipped: Postfix, which is not installed or cannot be started as root",
+                );
+            }
         }
-        Err(why) => crate::table::say(&format!(
+        Err(why) => table::say(&format!(
             "\nskipped: round trips over links with a delay: {why}"
         )),
     }
@@ -159,9 +194,15 @@ pub(crate) fn say(slopes: &Result<Vec<Slope>, String>) {
 
 /// Of this way.
 pub(crate) fn of(slopes: &Result<Vec<Slope>, String>, way: Way) -> f64 {
-    let slope = slopes
-        .iter()
-        .flatten()
-        .find(|slope| slope.name == way.name());
+    named(slopes, &way.name())
+}
+
+/// Of this way, to Postfix.
+pub(crate) fn of_postfix(slopes: &Result<Vec<Slope>, String>, way: Way) -> f64 {
+    named(slopes, &to_postfix(way))
+}
+
+fn named(slopes: &Result<Vec<Slope>, String>, name: &str) -> f64 {
+    let slope = slopes.iter().flatten().find(|slope| slope.name == name);
     slope.map_or(f64::NAN, |slope| slope.round_trips)
 }

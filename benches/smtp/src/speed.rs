@@ -1,9 +1,39 @@
 //! Messages a second, CPU and memory on loopback, each peer in turn, several times over.
 
-use crate::bench::{Bench, Served, Size};
+use crate::bench::{Bench, Manners, Served, Size};
 use crate::job::{Job, Report};
 use crate::peers::Peer;
 use crate::table::{median, say_head, say_row};
+
+/// What is sent to whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Load {
+    Small,
+    Large,
+    /// Small ones, to a server that makes whoever delays an ACK wait.
+    Piecemeal,
+}
+
+impl Load {
+    const ALL: [Self; 3] = [Self::Small, Self::Large, Self::Piecemeal];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Small => "5 KB, loopback, no TLS, one connection",
+            Self::Large => "1 MB, loopback, no TLS, one connection",
+            Self::Piecemeal => {
+                "5 KB, to a server that sends each reply by itself, under Nagle's algorithm"
+            }
+        }
+    }
+
+    const fn size(self) -> Size {
+        match self {
+            Self::Small | Self::Piecemeal => Size::Small,
+            Self::Large => Size::Large,
+        }
+    }
+}
 
 /// How a peer sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,14 +83,14 @@ impl Way {
     }
 
     /// How many messages take about a second.
-    const fn messages(self, size: Size) -> usize {
-        let count = match (self.peer, size) {
-            (Peer::Mittente, Size::Small) => 10_000,
-            (Peer::Mittente, Size::Large) => 400,
-            // It waits for the server's delayed ACK at every message.
-            (Peer::Lettre, _) => 50,
-            (_, Size::Small) => 2000,
-            (_, Size::Large) => 100,
+    const fn messages(self, load: Load) -> usize {
+        let count = match (load, self.peer) {
+            // They wait for a delayed ACK at every message.
+            (_, Peer::Lettre) | (Load::Piecemeal, Peer::Nodemailer) => 50,
+            (Load::Small | Load::Piecemeal, Peer::Mittente) => 10_000,
+            (Load::Large, Peer::Mittente) => 400,
+            (Load::Small | Load::Piecemeal, _) => 2000,
+            (Load::Large, _) => 100,
         };
         count / self.sessions
     }
@@ -69,8 +99,8 @@ impl Way {
 /// What was measured of one way in all rounds.
 struct Series {
     way: Way,
-    /// With small messages, and with large ones.
-    reports: [Vec<Measured>; 2],
+    /// By load.
+    reports: [Vec<Measured>; 3],
     version: String,
 }
 
@@ -80,32 +110,42 @@ type Measured = [f64; 3];
 pub(crate) struct Speeds(Vec<Series>);
 
 pub(crate) async fn measure(bench: &Bench) -> Speeds {
-    let sink = Served::sink(&[], [127, 0, 0, 1].into()).await;
+    let here = [127, 0, 0, 1].into();
+    let good = Served::sink(&[], here, Manners::Good).await;
+    let piecemeal = Served::sink(&[], here, Manners::Piecemeal).await;
     let mut all: Vec<Series> = Way::all(bench)
         .into_iter()
         .map(|way| Series {
             way,
-            reports: [Vec::new(), Vec::new()],
+            reports: [const { Vec::new() }; 3],
             version: String::new(),
         })
         .collect();
     for _ in 0..bench.rounds() {
-        for (index, size) in [Size::Small, Size::Large].into_iter().enumerate() {
+        for load in Load::ALL {
+            let sink = if load == Load::Piecemeal {
+                &piecemeal
+            } else {
+                &good
+            };
             for series in &mut all {
                 let way = series.way;
-                let messages = way.messages(size) / if bench.options.quick { 10 } else { 1 };
+                let messages = way.messages(load) / if bench.options.quick { 10 } else { 1 };
                 let job = Job {
                     warm_up: messages / 5,
                     messages,
                     batch: way.batch,
                     sessions: way.sessions,
-                    ..bench.of(size, bench.job(sink.port()))
+                    ..bench.of(load.size(), bench.job(sink.port()))
                 };
                 let report = bench.send(way.peer, &job).await;
-                series.reports[index].push(measured(&report, messages * way.sessions));
+                series.reports[load as usize].push(measured(&report, messages * way.sessions));
                 series.version = report.version;
             }
         }
+    }
+    for sink in [good, piecemeal] {
+        sink.stop().await;
     }
     Speeds(all)
 }
@@ -128,30 +168,29 @@ impl Speeds {
     }
 
     /// The medians; NaN where the peer is not here.
-    pub(crate) fn of(&self, way: Way, size: Size) -> Measured {
+    pub(crate) fn of(&self, way: Way, load: Load) -> Measured {
         let series = self.0.iter().find(|series| series.way == way);
-        series.map_or([f64::NAN; 3], |series| series.medians(size))
+        series.map_or([f64::NAN; 3], |series| series.medians(load))
     }
 }
 
 impl Series {
-    fn medians(&self, size: Size) -> Measured {
-        let reports = &self.reports[usize::from(matches!(size, Size::Large))];
+    fn medians(&self, load: Load) -> Measured {
+        let reports = &self.reports[load as usize];
         [0, 1, 2].map(|figure| median(reports.iter().map(|report| report[figure]).collect()))
     }
 }
 
 pub(crate) fn say(Speeds(all): &Speeds) {
-    for (what, size) in [("5 KB", Size::Small), ("1 MB", Size::Large)] {
-        let head = format!("{what}, loopback, no TLS, one connection");
+    for load in Load::ALL {
         say_head([
-            head.as_str(),
+            load.name(),
             "messages a second",
             "CPU-seconds a 1,000",
             "peak memory, MB",
         ]);
         for series in all {
-            let [rate, cost, peak] = series.medians(size);
+            let [rate, cost, peak] = series.medians(load);
             say_row([
                 series.way.name(),
                 format!("{rate:.0}"),

@@ -1,9 +1,8 @@
 //! The figures to reach, as ratios to a peer of the same run or as counts.
 
-use crate::bench::Size;
 use crate::peers::Peer;
 use crate::slope::{self, Slope};
-use crate::speed::{Speeds, Way};
+use crate::speed::{Load, Speeds, Way};
 use crate::table::{say_head, say_row};
 use crate::turns::{Situation, Turns, ours};
 
@@ -53,41 +52,52 @@ pub(crate) fn say(turns: &Turns, speeds: &Speeds, slopes: &Result<Vec<Slope>, St
         slope(Way::BATCH),
         &Limit::AtMost(1.1 * 1.05),
     );
+    let slope = |way| slope::of_postfix(slopes, way);
+    line(
+        "slope, Postfix, warm, alone",
+        slope(Way::ALONE),
+        &Limit::AtMost(2. * 1.05),
+    );
+    line(
+        "slope, Postfix, batch of ten",
+        slope(Way::BATCH),
+        &Limit::AtMost(1.3),
+    );
 
     let nodemailer = Way::of(Peer::Nodemailer).in_batches();
     let nodelay = Way::of(Peer::LettreNodelay).in_batches();
-    let ratio = |figure: usize, size, peer| {
-        speeds.of(Way::BATCH, size)[figure] / speeds.of(peer, size)[figure]
+    let ratio = |figure: usize, load, peer| {
+        speeds.of(Way::BATCH, load)[figure] / speeds.of(peer, load)[figure]
     };
     for (what, measured, limit) in [
         (
             "CPU, 5 KB, of nodemailer's",
-            ratio(1, Size::Small, nodemailer),
+            ratio(1, Load::Small, nodemailer),
             Limit::AtMost(0.1),
         ),
         (
             "CPU, 5 KB, of lettre's with TCP_NODELAY",
-            ratio(1, Size::Small, nodelay),
+            ratio(1, Load::Small, nodelay),
             Limit::AtMost(0.5),
         ),
         (
             "CPU, 1 MB, of nodemailer's",
-            ratio(1, Size::Large, nodemailer),
+            ratio(1, Load::Large, nodemailer),
             Limit::AtMost(0.1),
         ),
         (
             "messages a second, 5 KB, times nodemailer's",
-            ratio(0, Size::Small, nodemailer),
+            ratio(0, Load::Small, nodemailer),
             Limit::AtLeast(5.),
         ),
         (
             "memory, 5 KB, ten sessions, MB",
-            speeds.of(Way::TEN_SESSIONS, Size::Small)[2],
+            speeds.of(Way::TEN_SESSIONS, Load::Small)[2],
             Limit::AtMost(24.),
         ),
         (
             "memory, 1 MB, ten sessions, MB",
-            speeds.of(Way::TEN_SESSIONS, Size::Large)[2],
+            speeds.of(Way::TEN_SESSIONS, Load::Large)[2],
             Limit::AtMost(24.),
         ),
     ] {
