@@ -1,0 +1,130 @@
+//! A worker dies at each of its steps: before and after every call to AWS, and before, amid and after whatever it and the server say.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use shared::model::retry::Ambiguous;
+use tests::world::World;
+
+use crate::extent::{self, Report};
+use crate::queue;
+use crate::scene::Scene;
+use crate::steps::Steps;
+use crate::wire::Wire;
+
+const POLICIES: [Ambiguous; 2] = [Ambiguous::Retry, Ambiguous::Hold];
+
+/// Which way the messages go.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Way {
+    /// One group, a login, TLS.
+    LoggedIn,
+    /// Four groups at once, in plain text.
+    Groups,
+    /// Another connection has the default role by the time of the delivery, so all are queued anew.
+    Moved,
+}
+
+impl Way {
+    fn settings(self) -> Value {
+        match self {
+            Self::LoggedIn => json!({
+                "username": "info@example.com", "password": "s3cr3t", "limits": {"concurrency": 1},
+            }),
+            Self::Groups | Self::Moved => json!({}),
+        }
+    }
+
+    /// A scene with that many messages in the queue.
+    pub(crate) async fn scene(
+        self,
+        world: &World,
+        policy: Ambiguous,
+        messages: usize,
+    ) -> Scene<'_> {
+        let mut scene = Scene::set(world, policy, self.settings()).await;
+        scene.submit(messages).await;
+        if let Self::Moved = self {
+            let other = json!({"limits": {"concurrency": 1}});
+            scene.connect("second", other).await;
+        }
+        scene
+    }
+}
+
+/// Every invocation on what is in the queue dies at the same step, if it comes to it. Then others finish, all by `wire`. Gives the step.
+pub(crate) async fn kill(scene: &Scene<'_>, step: usize, wire: &Wire, late: bool) -> String {
+    let embedded = &scene.world.embedded;
+    let mut again = Vec::new();
+    let mut died_at = String::new();
+    loop {
+        let entries = queue::receive(embedded).await;
+        if entries.is_empty() {
+            break;
+        }
+        let steps = Arc::new(Steps::until(step));
+        let invocation = scene.invocation(&entries, &steps, &wire.counted_by(&steps));
+        let outcome = invocation.ends_or_dies().await;
+        if outcome.is_none() {
+            died_at = steps.names().pop().unwrap_or_default();
+        }
+        again.extend(queue::settle(embedded, entries, outcome).await);
+    }
+    if late {
+        scene.world.clock.advance(std::time::Duration::from_mins(5));
+    }
+    queue::show_again(embedded, again).await;
+    scene.end(wire).await;
+    died_at
+}
+
+/// The steps of an invocation over that many messages that nothing happens to.
+pub(crate) async fn steps(world: &World, way: Way, messages: usize) -> Vec<String> {
+    let scene = way.scene(world, Ambiguous::Retry, messages).await;
+    let entries = queue::receive(&world.embedded).await;
+    let steps = Arc::new(Steps::all());
+    let invocation = scene.invocation(&entries, &steps, &Wire::counted(&steps));
+    let outcome = invocation.ends_or_dies().await;
+    queue::settle(&world.embedded, entries, outcome).await;
+    scene.end(&Wire::new()).await;
+    assert_eq!(scene.judge().await.violations(), 0);
+    steps.names()
+}
+
+async fn at_every_step(way: Way, sample: usize, kind: &'static str) {
+    let world = World::start().await;
+    // A hundred in the whole, ten to an invocation.
+    let (batch, messages) = if extent::is_whole() {
+        (10, 100)
+    } else {
+        (3, 3)
+    };
+    let total = steps(&world, way, batch).await.len();
+    let mut report = Report::new(kind);
+    for (turn, policy) in POLICIES.into_iter().enumerate() {
+        for step in extent::of(total, sample, turn) {
+            let scene = way.scene(&world, policy, messages).await;
+            // Whether the entries come again before or after the leases have run out.
+            let late = step % 2 == 0;
+            let died_at = kill(&scene, step, &Wire::new(), late).await;
+            let run = format!("{policy:?}, dead at step {step}, {died_at}");
+            report.add(&run, scene.judge().await);
+        }
+    }
+    report.must_be_clean();
+}
+
+#[tokio::test]
+async fn a_worker_that_dies_at_any_step_loses_and_doubles_nothing() {
+    at_every_step(Way::LoggedIn, 40, "killed with one group, a login and TLS").await;
+}
+
+#[tokio::test]
+async fn nor_does_one_with_several_groups_at_once() {
+    at_every_step(Way::Groups, 30, "killed with four groups").await;
+}
+
+#[tokio::test]
+async fn nor_does_one_that_queues_the_messages_anew() {
+    at_every_step(Way::Moved, 20, "killed while queueing anew").await;
+}
