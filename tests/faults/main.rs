@@ -10,12 +10,18 @@
 //! ```
 
 mod broken;
+mod calls;
+mod chance;
+mod cuts;
+mod duplicates;
 mod extent;
 mod kills;
 mod pauses;
 mod process;
 mod proxy;
 mod queue;
+mod requests;
+mod requeues;
 mod scene;
 mod steps;
 mod tamper;

@@ -37,9 +37,10 @@ pub(crate) struct Scene<'a> {
     pub(crate) server: MailServer,
     pub(crate) proxy: Proxy,
     pub(crate) client: Client,
-    tenant: Tenant,
+    pub(crate) tenant: Tenant,
     policy: Ambiguous,
-    deadlines: Option<Deadlines>,
+    /// The instances' deadlines with the server, instead of the usual ones, which are never met.
+    pub(crate) deadlines: Option<Deadlines>,
     messages: Vec<MessageId>,
 }
 
@@ -65,12 +66,6 @@ impl<'a> Scene<'a> {
         };
         scene.connect("first", settings).await;
         scene
-    }
-
-    /// The instances' deadlines with the server, instead of the usual ones, which are never met.
-    pub(crate) fn with_deadlines(mut self, deadlines: Deadlines) -> Self {
-        self.deadlines = Some(deadlines);
-        self
     }
 
     /// Another connection to the same server, which is the default from now on.
@@ -139,6 +134,16 @@ impl<'a> Scene<'a> {
         wire: &Wire,
     ) -> Process<Outcome> {
         self.proxy.set(Passage::Counted(Arc::clone(steps)));
+        self.process(entries, steps, wire)
+    }
+
+    /// The same, but for the steps with the server.
+    pub(crate) fn process(
+        &self,
+        entries: &[Received],
+        steps: &Arc<Steps>,
+        wire: &Wire,
+    ) -> Process<Outcome> {
         let state = self.instance(wire);
         let batch = queue::event(entries);
         Process::start(Arc::clone(steps), async move {
@@ -193,7 +198,8 @@ impl<'a> Scene<'a> {
         false
     }
 
-    async fn records(&self) -> Vec<shared::aws::messages::Record> {
+    /// What the table says of the messages.
+    pub(crate) async fn records(&self) -> Vec<shared::aws::messages::Record> {
         let messages = &self.world.functions.deliver.messages;
         let mut records = Vec::new();
         for id in &self.messages {
