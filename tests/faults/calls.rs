@@ -83,12 +83,12 @@ async fn a_worker_in_trouble(way: Way, kind: &'static str, sample: usize) {
 
 #[tokio::test]
 async fn a_call_of_a_worker_that_fails_loses_and_doubles_nothing() {
-    a_worker_in_trouble(Way::LoggedIn, "calls of a worker", 4).await;
+    a_worker_in_trouble(Way::LoggedIn, "calls of a worker", 2).await;
 }
 
 #[tokio::test]
 async fn nor_does_one_of_a_worker_that_queues_the_messages_anew() {
-    a_worker_in_trouble(Way::Moved, "calls of a worker that queues anew", 2).await;
+    a_worker_in_trouble(Way::Moved, "calls of a worker that queues anew", 1).await;
 }
 
 /// One sweep by `wire` over messages that never reached the queue, then others without trouble.
@@ -116,7 +116,7 @@ async fn a_call_of_a_sweeper_that_fails_loses_and_doubles_nothing() {
     at_every_call(
         &calm.calls(),
         "calls of a sweeper",
-        2,
+        1,
         async |policy, wire| {
             let scene = Way::Groups.scene(&world, policy, messages()).await;
             sweep_up(&scene, &wire).await;
@@ -140,7 +140,7 @@ async fn a_call_of_a_submission_that_fails_loses_and_doubles_nothing() {
     at_every_call(
         &calm.calls(),
         "calls of a submission",
-        3,
+        1,
         async |policy, wire| run(policy, &wire).await,
     )
     .await;

@@ -1,6 +1,6 @@
 //! Chance that is the same at every run.
 
-/// SplitMix64 (Steele, Lea and Flood, 2014).
+/// `SplitMix64` (Steele, Lea and Flood, 2014).
 #[derive(Debug)]
 pub(crate) struct Chance(u64);
 

@@ -91,13 +91,13 @@ pub(crate) async fn steps(world: &World, way: Way, messages: usize) -> Vec<Strin
     steps.names()
 }
 
-async fn at_every_step(way: Way, sample: usize, kind: &'static str) {
+async fn at_every_step(way: Way, whole: usize, sample: usize, kind: &'static str) {
     let world = World::start().await;
-    // A hundred in the whole, ten to an invocation.
+    // An invocation has ten of them in the whole.
     let (batch, messages) = if extent::is_whole() {
-        (10, 100)
+        (10, whole)
     } else {
-        (3, 3)
+        (2, 2)
     };
     let total = steps(&world, way, batch).await.len();
     let mut report = Report::new(kind);
@@ -116,15 +116,21 @@ async fn at_every_step(way: Way, sample: usize, kind: &'static str) {
 
 #[tokio::test]
 async fn a_worker_that_dies_at_any_step_loses_and_doubles_nothing() {
-    at_every_step(Way::LoggedIn, 40, "killed with one group, a login and TLS").await;
+    at_every_step(
+        Way::LoggedIn,
+        100,
+        10,
+        "killed with one group, a login and TLS",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn nor_does_one_with_several_groups_at_once() {
-    at_every_step(Way::Groups, 30, "killed with four groups").await;
+    at_every_step(Way::Groups, 20, 8, "killed with four groups").await;
 }
 
 #[tokio::test]
 async fn nor_does_one_that_queues_the_messages_anew() {
-    at_every_step(Way::Moved, 20, "killed while queueing anew").await;
+    at_every_step(Way::Moved, 20, 5, "killed while queueing anew").await;
 }

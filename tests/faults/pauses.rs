@@ -58,7 +58,7 @@ async fn at_every_step(meanwhile: Meanwhile, kind: &'static str) {
     let total = kills::steps(&world, Way::LoggedIn, messages).await.len();
     let mut report = Report::new(kind);
     for (turn, policy) in [Ambiguous::Retry, Ambiguous::Hold].into_iter().enumerate() {
-        for step in extent::of(total, 15, turn) {
+        for step in extent::of(total, 6, turn) {
             let scene = Way::LoggedIn.scene(&world, policy, messages).await;
             let stood_at = pause(&scene, step, &Wire::new(), meanwhile).await;
             let run = format!("{policy:?}, paused at step {step}, {stood_at}");

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::steps::Steps;
 
 /// After this long it hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Work that has a thread and a runtime to itself: when the runtime goes, so does every task that the work had spawned, and every
 /// connection it had.

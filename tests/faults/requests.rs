@@ -66,7 +66,7 @@ impl Requests {
             assert_eq!(self.take(&calm).await, 0, "nothing is in the way any more");
         }
         let list = scene.client.get("/v1/messages?limit=100").await.body;
-        let messages = list["data"].as_array().expect("a list");
+        let messages = list["messages"].as_array().expect("a list");
         for message in messages {
             scene.expect(message["id"].as_str().expect("an id"));
         }

@@ -18,7 +18,7 @@ use crate::wire::Wire;
 const POLICIES: [Ambiguous; 2] = [Ambiguous::Retry, Ambiguous::Hold];
 
 fn messages() -> usize {
-    if extent::is_whole() { 100 } else { 6 }
+    if extent::is_whole() { 100 } else { 3 }
 }
 
 /// Every entry of the queue is lost, and it is time to sweep. How many there were.
@@ -95,7 +95,7 @@ async fn a_sweeper_that_dies_at_any_step_loses_nothing() {
     assert_eq!(scene.judge().await.violations(), 0);
     let mut report = Report::new("a sweeper killed");
     for (turn, policy) in POLICIES.into_iter().enumerate() {
-        for step in extent::of(steps.names().len(), 10, turn) {
+        for step in extent::of(steps.names().len(), 4, turn) {
             let scene = Way::Groups.scene(&world, policy, messages).await;
             lose(&scene).await;
             let steps = Arc::new(Steps::until(step));

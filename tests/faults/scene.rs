@@ -26,7 +26,7 @@ use crate::verdicts::{REFUSED, Verdicts};
 use crate::wire::Wire;
 
 /// How long an invocation may take.
-const INVOCATION: Duration = Duration::from_secs(60);
+const INVOCATION: Duration = Duration::from_mins(1);
 /// How often the clock is moved on until every message must have ended.
 const ROUNDS: u32 = 12;
 
