@@ -19,7 +19,7 @@ const POLICIES: [Ambiguous; 2] = [Ambiguous::Retry, Ambiguous::Hold];
 pub(crate) enum Way {
     /// One group, a login, TLS.
     LoggedIn,
-    /// Four groups at once, in plain text.
+    /// Four groups at once, in plain text; a second invocation goes through the sessions that the first left open.
     Groups,
     /// Another connection has the default role by the time of the delivery, so all are queued anew.
     Moved,
@@ -44,9 +44,13 @@ impl Way {
     ) -> Scene<'_> {
         let mut scene = Scene::set(world, policy, self.settings()).await;
         scene.submit(messages).await;
-        if let Self::Moved = self {
-            let other = json!({"limits": {"concurrency": 1}});
-            scene.connect("second", other).await;
+        match self {
+            Self::LoggedIn => {}
+            Self::Groups => scene.invocations = 2,
+            Self::Moved => {
+                let other = json!({"limits": {"concurrency": 1}});
+                scene.connect("second", other).await;
+            }
         }
         scene
     }
@@ -127,7 +131,13 @@ async fn a_worker_that_dies_at_any_step_loses_and_doubles_nothing() {
 
 #[tokio::test]
 async fn nor_does_one_with_several_groups_at_once() {
-    at_every_step(Way::Groups, 20, 8, "killed with four groups").await;
+    at_every_step(
+        Way::Groups,
+        20,
+        8,
+        "killed with four groups and open sessions",
+    )
+    .await;
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ pub(crate) struct Received {
     id: String,
     receipt: String,
     body: String,
-    group: String,
+    attributes: Value,
 }
 
 /// At most ten entries.
@@ -29,10 +29,12 @@ pub(crate) async fn receive(embedded: &Embedded) -> Vec<Received> {
         .max_number_of_messages(10);
     let received = receive.send().await.expect("the queue answers").messages;
     let entry = |message: aws_sdk_sqs::types::Message| Received {
-        group: message
+        attributes: message
             .attributes
-            .and_then(|mut all| all.remove(&MessageSystemAttributeName::MessageGroupId))
-            .unwrap_or_default(),
+            .iter()
+            .flatten()
+            .map(|(name, value)| (name.as_str().to_owned(), json!(value)))
+            .collect(),
         id: message.message_id.unwrap_or_default(),
         receipt: message.receipt_handle.unwrap_or_default(),
         body: message.body.unwrap_or_default(),
@@ -61,7 +63,7 @@ pub(crate) fn event(entries: &[Received]) -> Batch {
     let record = |entry: &Received| -> Value {
         json!({
             "messageId": entry.id, "receiptHandle": entry.receipt, "body": entry.body,
-            "attributes": {"MessageGroupId": entry.group},
+            "attributes": entry.attributes,
         })
     };
     let records: Vec<_> = entries.iter().map(record).collect();

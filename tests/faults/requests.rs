@@ -5,9 +5,15 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use shared::aws::content::ContentStore;
 use shared::aws::queue::DeliveryQueue;
+use shared::model::retry::Ambiguous;
 use submit::events::{Incoming, handle};
+use tests::world::World;
 
+use crate::extent::{self, Report};
+use crate::kills::Way;
+use crate::process::Process;
 use crate::scene::{Scene, mail};
+use crate::steps::Steps;
 use crate::verdicts::Verdicts;
 use crate::wire::Wire;
 
@@ -80,4 +86,28 @@ impl Requests {
         }
         verdicts
     }
+}
+
+#[tokio::test]
+async fn a_submission_that_dies_at_any_step_loses_and_doubles_nothing() {
+    let world = World::start().await;
+    let run = async |steps: Steps| {
+        let steps = Arc::new(steps);
+        let mut scene = Way::Groups.scene(&world, Ambiguous::Retry, 0).await;
+        let requests = Requests::new(&scene, if extent::is_whole() { 10 } else { 2 });
+        let submit = submitter(&scene, &Wire::counted(&steps));
+        let first = requests.clone();
+        let process = Process::start(Arc::clone(&steps), async move { first.take(&submit).await });
+        process.ends_or_dies().await;
+        (steps.names(), requests.end(&mut scene).await)
+    };
+    let (steps, verdicts) = run(Steps::all()).await;
+    assert_eq!(verdicts.violations(), 0);
+    let mut report = Report::new("a submission killed");
+    for step in extent::of(steps.len(), 6, 0) {
+        let (names, verdicts) = run(Steps::until(step)).await;
+        let died_at = names.last().map(String::as_str).unwrap_or_default();
+        report.add(&format!("dead at step {step}, {died_at}"), verdicts);
+    }
+    report.must_be_clean();
 }

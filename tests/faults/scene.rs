@@ -41,6 +41,8 @@ pub(crate) struct Scene<'a> {
     policy: Ambiguous,
     /// The instances' deadlines with the server, instead of the usual ones, which are never met.
     pub(crate) deadlines: Option<Deadlines>,
+    /// How many invocations of one instance share the entries that a process takes.
+    pub(crate) invocations: usize,
     messages: Vec<MessageId>,
 }
 
@@ -62,6 +64,7 @@ impl<'a> Scene<'a> {
             proxy,
             policy,
             deadlines: None,
+            invocations: 1,
             messages: Vec::new(),
         };
         scene.connect("first", settings).await;
@@ -145,9 +148,18 @@ impl<'a> Scene<'a> {
         wire: &Wire,
     ) -> Process<Outcome> {
         let state = self.instance(wire);
-        let batch = queue::event(entries);
+        let size = entries.len().div_ceil(self.invocations).max(1);
+        let batches: Vec<_> = entries.chunks(size).map(queue::event).collect();
         Process::start(Arc::clone(steps), async move {
-            deliver::handle(&state, batch, Instant::now() + INVOCATION).await
+            let mut whole = Outcome::default();
+            for batch in batches {
+                let end = Instant::now() + INVOCATION;
+                let outcome = deliver::handle(&state, batch, end).await;
+                whole
+                    .batch_item_failures
+                    .extend(outcome.batch_item_failures);
+            }
+            whole
         })
     }
 
