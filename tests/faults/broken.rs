@@ -4,11 +4,12 @@ use shared::model::retry::Ambiguous;
 use tests::world::World;
 
 use crate::extent::Report;
-use crate::kills::{self, Way};
+use crate::kills;
 use crate::pauses::{self, Meanwhile};
 use crate::queue;
 use crate::tamper::Tamper;
 use crate::verdicts::Verdicts;
+use crate::way::{POLICIES, Way};
 use crate::wire::Wire;
 
 fn broken(tamper: Tamper) -> Wire {
@@ -18,7 +19,7 @@ fn broken(tamper: Tamper) -> Wire {
 /// What comes of a message whose worker dies after the server has taken it, where workers reach AWS by `wire`.
 async fn killed_after_the_dot(wire: &Wire, policy: Ambiguous) -> Verdicts {
     let world = World::start().await;
-    let steps = kills::steps(&world, Way::Groups, 1).await;
+    let steps = Way::Groups.steps(&world, 1).await;
     // The last reply is the one to the dot.
     let reply = |name: &String| name.contains("is about to come");
     let reply = steps.iter().rposition(reply).expect("a reply");
@@ -30,7 +31,7 @@ async fn killed_after_the_dot(wire: &Wire, policy: Ambiguous) -> Verdicts {
 #[tokio::test]
 async fn without_the_fence_a_killed_worker_doubles_what_it_sent() {
     let mut report = Report::new("without the fence");
-    for policy in [Ambiguous::Retry, Ambiguous::Hold] {
+    for policy in POLICIES {
         let sound = killed_after_the_dot(&Wire::new(), policy).await;
         assert_eq!(sound.violations(), 0, "{sound:?}");
         report.add(
@@ -45,7 +46,7 @@ async fn without_the_fence_a_killed_worker_doubles_what_it_sent() {
 /// What comes of a message whose entry comes again while its body is on its way, where workers reach AWS by `wire`.
 async fn duplicated_amid_the_body(wire: &Wire, policy: Ambiguous) -> Verdicts {
     let world = World::start().await;
-    let steps = kills::steps(&world, Way::Groups, 1).await;
+    let steps = Way::Groups.steps(&world, 1).await;
     // The last thing that leaves.
     let body = |name: &String| name.contains("is about to leave");
     let body = steps.iter().rposition(body).expect("a body");
@@ -57,7 +58,7 @@ async fn duplicated_amid_the_body(wire: &Wire, policy: Ambiguous) -> Verdicts {
 #[tokio::test]
 async fn with_an_unconditional_claim_a_duplicated_entry_doubles_its_message() {
     let mut report = Report::new("with an unconditional claim");
-    for policy in [Ambiguous::Retry, Ambiguous::Hold] {
+    for policy in POLICIES {
         let sound = duplicated_amid_the_body(&Wire::new(), policy).await;
         assert_eq!(sound.violations(), 0, "{sound:?}");
         let wire = broken(Tamper::UnconditionalClaim);

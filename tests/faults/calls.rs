@@ -5,10 +5,11 @@ use sweep::run as sweep;
 use tests::world::World;
 
 use crate::extent::{self, Report};
-use crate::kills::Way;
 use crate::queue;
 use crate::requests::{self, Requests};
 use crate::scene::Scene;
+use crate::verdicts::Verdicts;
+use crate::way::{POLICIES, Way};
 use crate::wire::{Fault, Wire};
 
 /// Each fault once and several times in a row, on clients that repeat nothing, and on clients that repeat as Lambda's do.
@@ -23,18 +24,17 @@ fn troubles() -> impl Iterator<Item = (Fault, usize, bool)> {
 /// Runs `run` with each trouble at each of `calls`, as it is named.
 async fn at_every_call<F>(calls: &[String], kind: &'static str, sample: usize, run: F)
 where
-    F: AsyncFn(Ambiguous, Wire) -> crate::verdicts::Verdicts,
+    F: AsyncFn(Ambiguous, Wire) -> Verdicts,
 {
     let mut report = Report::new(kind);
     for (turn, (fault, times, retries)) in troubles().enumerate() {
         for call in extent::of(calls.len(), sample, turn) {
             // Half of the policies' runs each; which half differs from one trouble to the next.
-            let policies = [Ambiguous::Retry, Ambiguous::Hold];
             let chosen = (call + turn) % 2;
             let policies = if extent::is_whole() {
-                &policies[..]
+                &POLICIES[..]
             } else {
-                &policies[chosen..=chosen]
+                &POLICIES[chosen..=chosen]
             };
             for policy in policies {
                 let wire = Wire::new()

@@ -10,6 +10,7 @@ use tests::world::World;
 use crate::extent::{self, Report};
 use crate::proxy::{Cut, Direction, Passage};
 use crate::scene::Scene;
+use crate::way::POLICIES;
 use crate::wire::Wire;
 
 const CUTS: [Cut; 3] = [Cut::Close, Cut::Reset, Cut::Silence];
@@ -63,7 +64,7 @@ async fn after_every_byte(
                 &CUTS[one..=one]
             };
             for cut in cuts {
-                let policy = [Ambiguous::Retry, Ambiguous::Hold][after % 2];
+                let policy = POLICIES[after % 2];
                 let mut scene = scene(&world, policy, settings.clone(), SHORT).await;
                 scene.proxy.set(Passage::CutOnce(direction, after, *cut));
                 scene.work(&Wire::new()).await;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use shared::model::retry::Ambiguous;
 use tests::world::World;
 
 use crate::chance::Chance;
@@ -11,6 +10,7 @@ use crate::extent::{self, Report};
 use crate::queue::{self, Received};
 use crate::scene::Scene;
 use crate::steps::Steps;
+use crate::way::POLICIES;
 use crate::wire::Wire;
 
 /// How many work at once.
@@ -59,7 +59,7 @@ async fn in_disorder(mortal: bool, seeds: usize, kind: &'static str) {
     };
     let mut report = Report::new(kind);
     for seed in 0..seeds {
-        for policy in [Ambiguous::Retry, Ambiguous::Hold] {
+        for policy in POLICIES {
             let chance = &mut Chance::new(seed);
             let mut scene = Scene::set(&world, policy, json!({})).await;
             scene.submit(messages).await;

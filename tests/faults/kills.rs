@@ -1,60 +1,16 @@
 //! A worker dies at each of its steps: before and after every call to AWS, and before, amid and after whatever it and the server say.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use serde_json::{Value, json};
-use shared::model::retry::Ambiguous;
 use tests::world::World;
 
 use crate::extent::{self, Report};
 use crate::queue;
 use crate::scene::Scene;
 use crate::steps::Steps;
+use crate::way::{POLICIES, Way};
 use crate::wire::Wire;
-
-const POLICIES: [Ambiguous; 2] = [Ambiguous::Retry, Ambiguous::Hold];
-
-/// Which way the messages go.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Way {
-    /// One group, a login, TLS.
-    LoggedIn,
-    /// Four groups at once, in plain text; a second invocation goes through the sessions that the first left open.
-    Groups,
-    /// Another connection has the default role by the time of the delivery, so all are queued anew.
-    Moved,
-}
-
-impl Way {
-    fn settings(self) -> Value {
-        match self {
-            Self::LoggedIn => json!({
-                "username": "info@example.com", "password": "s3cr3t", "limits": {"concurrency": 1},
-            }),
-            Self::Groups | Self::Moved => json!({}),
-        }
-    }
-
-    /// A scene with that many messages in the queue.
-    pub(crate) async fn scene(
-        self,
-        world: &World,
-        policy: Ambiguous,
-        messages: usize,
-    ) -> Scene<'_> {
-        let mut scene = Scene::set(world, policy, self.settings()).await;
-        scene.submit(messages).await;
-        match self {
-            Self::LoggedIn => {}
-            Self::Groups => scene.invocations = 2,
-            Self::Moved => {
-                let other = json!({"limits": {"concurrency": 1}});
-                scene.connect("second", other).await;
-            }
-        }
-        scene
-    }
-}
 
 /// Every invocation on what is in the queue dies at the same step, if it comes to it. Then others finish, all by `wire`. Gives the step.
 pub(crate) async fn kill(scene: &Scene<'_>, step: usize, wire: &Wire, late: bool) -> String {
@@ -75,24 +31,11 @@ pub(crate) async fn kill(scene: &Scene<'_>, step: usize, wire: &Wire, late: bool
         again.extend(queue::settle(embedded, entries, outcome).await);
     }
     if late {
-        scene.world.clock.advance(std::time::Duration::from_mins(5));
+        scene.world.clock.advance(Duration::from_mins(5));
     }
     queue::show_again(embedded, again).await;
     scene.end(wire).await;
     died_at
-}
-
-/// The steps of an invocation over that many messages that nothing happens to.
-pub(crate) async fn steps(world: &World, way: Way, messages: usize) -> Vec<String> {
-    let scene = way.scene(world, Ambiguous::Retry, messages).await;
-    let entries = queue::receive(&world.embedded).await;
-    let steps = Arc::new(Steps::all());
-    let invocation = scene.invocation(&entries, &steps, &Wire::counted(&steps));
-    let outcome = invocation.ends_or_dies().await;
-    queue::settle(&world.embedded, entries, outcome).await;
-    scene.end(&Wire::new()).await;
-    assert_eq!(scene.judge().await.violations(), 0);
-    steps.names()
 }
 
 async fn at_every_step(way: Way, whole: usize, sample: usize, kind: &'static str) {
@@ -103,7 +46,7 @@ async fn at_every_step(way: Way, whole: usize, sample: usize, kind: &'static str
     } else {
         (2, 2)
     };
-    let total = steps(&world, way, batch).await.len();
+    let total = way.steps(&world, batch).await.len();
     let mut report = Report::new(kind);
     for (turn, policy) in POLICIES.into_iter().enumerate() {
         for step in extent::of(total, sample, turn) {

@@ -26,4 +26,5 @@ mod scene;
 mod steps;
 mod tamper;
 mod verdicts;
+mod way;
 mod wire;

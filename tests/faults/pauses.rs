@@ -3,15 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::model::retry::Ambiguous;
 use tests::world::World;
 
 use crate::extent::{self, Report};
-use crate::kills::{self, Way};
 use crate::proxy::Passage;
 use crate::queue;
 use crate::scene::Scene;
 use crate::steps::Steps;
+use crate::way::{POLICIES, Way};
 use crate::wire::Wire;
 
 /// What happens while it stands still.
@@ -55,9 +54,9 @@ pub(crate) async fn pause(
 async fn at_every_step(meanwhile: Meanwhile, kind: &'static str) {
     let world = World::start().await;
     let messages = if extent::is_whole() { 10 } else { 2 };
-    let total = kills::steps(&world, Way::LoggedIn, messages).await.len();
+    let total = Way::LoggedIn.steps(&world, messages).await.len();
     let mut report = Report::new(kind);
-    for (turn, policy) in [Ambiguous::Retry, Ambiguous::Hold].into_iter().enumerate() {
+    for (turn, policy) in POLICIES.into_iter().enumerate() {
         for step in extent::of(total, 6, turn) {
             let scene = Way::LoggedIn.scene(&world, policy, messages).await;
             let stood_at = pause(&scene, step, &Wire::new(), meanwhile).await;

@@ -10,11 +10,11 @@ use submit::events::{Incoming, handle};
 use tests::world::World;
 
 use crate::extent::{self, Report};
-use crate::kills::Way;
 use crate::process::Process;
 use crate::scene::{Scene, mail};
 use crate::steps::Steps;
 use crate::verdicts::Verdicts;
+use crate::way::Way;
 use crate::wire::Wire;
 
 /// The entries, each with an id of its own, by which it is known when it comes again.

@@ -8,14 +8,12 @@ use shared::model::retry::Ambiguous;
 use tests::world::World;
 
 use crate::extent::{self, Report};
-use crate::kills::Way;
 use crate::process::Process;
 use crate::queue;
 use crate::scene::Scene;
 use crate::steps::Steps;
+use crate::way::{POLICIES, Way};
 use crate::wire::Wire;
-
-const POLICIES: [Ambiguous; 2] = [Ambiguous::Retry, Ambiguous::Hold];
 
 fn messages() -> usize {
     if extent::is_whole() { 100 } else { 3 }
