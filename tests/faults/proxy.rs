@@ -165,12 +165,14 @@ async fn pass(
         back.from.as_ref().set_zero_linger()?;
         return Ok(());
     }
-    // The server is heard to its end, or closing would reset the connection and take from it what it has not read yet.
-    drop(back.to);
-    drop(there.from);
-    there.to.shutdown().await?;
-    tokio::io::copy(&mut back.from, &mut tokio::io::sink()).await?;
+    // Both are heard to their ends, or closing would reset the connection and take from them what they have not read yet.
+    let _ = tokio::join!(back.to.shutdown(), there.to.shutdown());
+    let _ = tokio::join!(drain(&mut there.from), drain(&mut back.from));
     Ok(())
+}
+
+async fn drain(from: &mut OwnedReadHalf) -> io::Result<u64> {
+    tokio::io::copy(from, &mut tokio::io::sink()).await
 }
 
 struct Half {
@@ -224,10 +226,10 @@ impl Half {
         steps.reach(|| format!("{word} has left")).await
     }
 
-    /// What was cut is no longer heard, or at once not even open.
+    /// Nothing more passes. Silence lasts until whoever speaks hangs up.
     async fn cut(&mut self, passage: &Passage) -> bool {
         if let Passage::CutOnce(_, _, Cut::Silence) = passage {
-            let _ = tokio::io::copy(&mut self.from, &mut tokio::io::sink()).await;
+            let _ = drain(&mut self.from).await;
         }
         true
     }
