@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use shared::aws::content::ContentStore;
+use shared::aws::places::Places;
 use shared::aws::queue::DeliveryQueue;
 use shared::model::retry::Ambiguous;
 use submit::events::{Incoming, handle};
@@ -38,6 +39,7 @@ pub(crate) fn submitter(scene: &Scene<'_>, wire: &Wire) -> Arc<submit::State> {
         messages,
         content: ContentStore::new(clients.s3, local::embedded::CONTENT_BUCKET),
         queue: DeliveryQueue::new(clients.sqs, &embedded.queue_url),
+        places: Places::new(submit::QUEUED_PER_TENANT),
         clock: scene.world.clock.clone(),
     })
 }
