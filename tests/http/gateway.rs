@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{Extensions, Request};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
+use shared::metrics::Metrics;
 use shared::web::app::behind_gateway;
 use tests::world::World;
 use tower::ServiceExt as _;
@@ -16,11 +17,12 @@ struct Context(Value);
 /// Status, problem type and request id of a request with this context.
 async fn ask(world: &World, context: Value) -> (u16, Value, String) {
     let routes = connections::routes(Arc::clone(&world.functions.connections));
-    let gateway = behind_gateway(routes, "tenant_id".to_owned(), |extensions| {
+    let found = |extensions: &Extensions| {
         extensions
             .get::<Context>()
             .map_or(Value::Null, |context| context.0.clone())
-    });
+    };
+    let gateway = behind_gateway(routes, "tenant_id".to_owned(), Metrics::off(), found);
     let request = Request::get("/v1/connections")
         .header("tenant_id", "other")
         .header("x-request-id", "forged")

@@ -2,17 +2,22 @@
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{Extensions, HeaderName, HeaderValue};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::http::{Extensions, HeaderName, HeaderValue, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;
+use tracing::Instrument as _;
+use tracing::Span;
+use tracing::field::{Empty, display};
 
 use super::caller::Caller;
 use super::problem::{Problem, ProblemType};
 use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::model::ids::{ConnectionId, MessageId};
 
 /// The header that names a request in answers and logs.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -40,13 +45,15 @@ pub fn finish(routes: Router, clock: Clock) -> Router {
 
 /// Completes a function's routes behind API Gateway, whose authorizer has verified the token. `context` finds the request context of
 /// an HTTP API event of format 2.0 in a request's extensions, as JSON:
-/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>. A request is an invocation,
+/// at whose end `metrics` are written.
 pub fn behind_gateway(
     routes: Router,
     tenant_claim: String,
+    metrics: Metrics,
     context: impl Fn(&Extensions) -> Value + Clone + Send + Sync + 'static,
 ) -> Router {
-    finish(routes, Clock::system()).layer(axum::middleware::map_request(
+    let routes = finish(routes, Clock::system()).layer(axum::middleware::map_request(
         move |mut request: Request| {
             let context: GatewayContext =
                 serde_json::from_value(context(request.extensions())).unwrap_or_default();
@@ -62,7 +69,15 @@ pub fn behind_gateway(
             }
             std::future::ready(request)
         },
-    ))
+    ));
+    routes.layer(from_fn(move |request: Request, next: Next| {
+        let metrics = metrics.clone();
+        async move {
+            let response = next.run(request).await;
+            metrics.write();
+            response
+        }
+    }))
 }
 
 #[derive(Default, Deserialize)]
@@ -91,16 +106,27 @@ async fn name_and_write(
         .extensions()
         .get::<RequestId>()
         .map_or_else(|| clock.ulid().to_string(), |id| id.0.clone());
-    let span = tracing::info_span!("request", request_id = id, method = %request.method(), path = request.uri().path());
-    let response = tracing::Instrument::instrument(next.run(request), span).await;
+    let span = tracing::info_span!(
+        "request", request_id = id, method = %request.method(), path = request.uri().path(), tenant = Empty, connection_id = Empty,
+        message_id = Empty
+    );
+    if let Some(Ok(caller)) = request.extensions().get::<Result<Caller, Problem>>() {
+        span.record("tenant", caller.tenant.as_str());
+    }
+    name_what_is_at(request.uri().path(), &span);
+    let response = next.run(request).instrument(span.clone()).await;
     let (mut parts, body) = response.into_parts();
-    let mut response = match parts.extensions.remove::<Problem>() {
+    if let Some(Ok(made)) = parts.headers.get(header::LOCATION).map(HeaderValue::to_str) {
+        name_what_is_at(made, &span);
+    }
+    let problem = parts.extensions.remove::<Problem>();
+    let name = problem.as_ref().map(|problem| problem.kind().name());
+    span.in_scope(|| tracing::info!(status = parts.status.as_u16(), problem = name, "answered"));
+    let mut response = match problem {
         Some(problem) => {
             let mut written = problem.write(&id);
-            if let Some(allow) = parts.headers.remove(axum::http::header::ALLOW) {
-                written
-                    .headers_mut()
-                    .insert(axum::http::header::ALLOW, allow);
+            if let Some(allow) = parts.headers.remove(header::ALLOW) {
+                written.headers_mut().insert(header::ALLOW, allow);
             }
             written
         }
@@ -110,4 +136,15 @@ async fn name_and_write(
         response.headers_mut().insert(REQUEST_ID, value);
     }
     response
+}
+
+/// Has the lines of a request name the connection or the message that a path leads to.
+fn name_what_is_at(path: &str, span: &Span) {
+    for part in path.split('/') {
+        if let Ok(id) = part.parse::<ConnectionId>() {
+            span.record("connection_id", display(id));
+        } else if let Ok(id) = part.parse::<MessageId>() {
+            span.record("message_id", display(id));
+        }
+    }
 }
