@@ -1,5 +1,6 @@
 //! The Lambda function `connections`.
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use connections::{Config, routes};
@@ -7,12 +8,14 @@ use lambda_http::request::RequestContext;
 use shared::{aws::clients::Clients, telemetry, web::app};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_http::Error> {
-    telemetry::start();
-    let config = Config::from_env()?;
-    let routes = routes(Arc::new(config.state(&Clients::from_env()?)));
-    lambda_http::run(app::behind_gateway(routes, config.tenant_claim, |it| {
-        serde_json::json!(it.get::<RequestContext>())
-    }))
+async fn main() -> ExitCode {
+    telemetry::run(async {
+        let config = Config::from_env()?;
+        let routes = routes(Arc::new(config.state(&Clients::from_env()?)));
+        lambda_http::run(app::behind_gateway(routes, config.tenant_claim, |it| {
+            serde_json::json!(it.get::<RequestContext>())
+        }))
+        .await
+    })
     .await
 }

@@ -10,6 +10,7 @@ use shared::model::sender::Senders;
 use shared::model::tenant::Tenant;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use crate::prepare::{Ready, prepare};
 use crate::{State, dispatch};
@@ -104,11 +105,12 @@ impl Group {
     ) {
         let start = |index: usize| {
             let (group, state) = (Arc::clone(self), Arc::clone(state));
-            tokio::spawn(async move {
+            let prepared = async move {
                 let (entry, delivery) = &group.entries[index];
                 let id = entry.message_id.clone();
                 prepare(&state, &group, id, delivery, invocation_end).await
-            })
+            };
+            tokio::spawn(prepared.in_current_span())
         };
         let preparing: Vec<_> = (0..self.entries.len()).map(start).collect();
         let mut ready: Vec<Ready> = Vec::new();
@@ -119,7 +121,9 @@ impl Group {
                 Ok(Err(error)) => {
                     tracing::error!(message_id = %delivery.message_id, operation = error.operation(), cause = error.cause(), "storage failed");
                 }
-                Err(panic) => tracing::error!(message_id = %delivery.message_id, %panic),
+                Err(_) => {
+                    tracing::error!(message_id = %delivery.message_id, "the preparation broke off")
+                }
             }
         }
         // The queue's own groups have one connection each.

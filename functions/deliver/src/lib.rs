@@ -32,6 +32,7 @@ use shared::model::retry::Ambiguous;
 use shared::smtp::Dialer;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use crate::group::{Group, Unfinished};
 
@@ -76,11 +77,12 @@ pub async fn handle(state: &Arc<State>, batch: Batch, invocation_end: Instant) -
     for group in groups.into_iter().map(Arc::new) {
         let (state, unfinished) = (Arc::clone(state), Arc::clone(&unfinished));
         let working = Arc::clone(&working);
-        tasks.spawn(async move {
+        let work = async move {
             group.work(&state, &unfinished, invocation_end).await;
             let others = working.fetch_sub(1, Ordering::Relaxed) > 1;
             group.settle(&state, &unfinished, others).await;
-        });
+        };
+        tasks.spawn(work.in_current_span());
     }
     // What a group that panics had not done is not declared done.
     while tasks.join_next().await.is_some() {}

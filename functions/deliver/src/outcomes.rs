@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use shared::aws::error::StorageError;
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 use crate::State;
 use crate::group::Unfinished;
@@ -43,7 +44,7 @@ impl Outcomes {
     pub(crate) fn write(&mut self, message: &Arc<Ready>, fate: Fate) {
         let (state, unfinished) = (Arc::clone(&self.state), Arc::clone(&self.unfinished));
         let message = Arc::clone(message);
-        self.writes.spawn(async move {
+        let write = async move {
             let nothing_left = fate.nothing_left();
             match outcome::write(&state, &message.claim, fate).await {
                 Ok(()) => unfinished.finish(&message.entry),
@@ -54,15 +55,16 @@ impl Outcomes {
                     }
                 }
             }
-        });
+        };
+        self.writes.spawn(write.in_current_span());
     }
 
     /// Storage failed, and nothing of the message has left: its entry comes again.
     pub(crate) fn fail(&mut self, message: &Arc<Ready>, error: &StorageError) {
         outcome::report(&message.claim, error);
         let (state, message) = (Arc::clone(&self.state), Arc::clone(message));
-        self.writes
-            .spawn(async move { outcome::release(&state, &message.claim).await });
+        let release = async move { outcome::release(&state, &message.claim).await };
+        self.writes.spawn(release.in_current_span());
     }
 
     /// Waits until all are written.

@@ -29,6 +29,7 @@ use shared::web::body::JsonBody;
 use shared::web::idempotency::IdempotencyKey;
 use shared::web::problem::{Problem, ProblemType};
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 pub use self::incoming::{Incoming, Requested};
 use crate::submit::accept;
@@ -61,10 +62,11 @@ pub async fn handle(state: &Arc<State>, incoming: Incoming) -> Result<Outcome, N
     match incoming {
         Incoming::Event(event) => {
             let state = Arc::clone(state);
-            let task = tokio::spawn(async move {
+            let taken = async move {
                 let detail = right_type(&event).map(|()| event.detail.get());
                 take(&state, Source::EventBridge, &event.id, detail).await
-            });
+            };
+            let task = tokio::spawn(taken.in_current_span());
             task.await.unwrap_or(Err(NotAccepted::BrokeOff))?;
         }
         Incoming::Batch(batch) => {
@@ -72,9 +74,10 @@ pub async fn handle(state: &Arc<State>, incoming: Incoming) -> Result<Outcome, N
             for entry in batch.records {
                 let state = Arc::clone(state);
                 let item_identifier = entry.message_id.clone();
-                let task = tokio::spawn(async move {
+                let taken = async move {
                     take(&state, Source::Queue, &entry.message_id, Ok(&entry.body)).await
-                });
+                };
+                let task = tokio::spawn(taken.in_current_span());
                 tasks.spawn(async move {
                     let taken = task.await.unwrap_or(Err(NotAccepted::BrokeOff));
                     taken.err().map(|_| Failure { item_identifier })

@@ -1,5 +1,6 @@
 //! The Lambda function `submit`: behind API Gateway, and behind EventBridge and the producers' queue.
 
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
@@ -12,24 +13,26 @@ use submit::{Config, routes};
 use tower::ServiceExt as _;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    telemetry::start();
-    let config = Config::from_env()?;
-    let state = Arc::new(config.state(&Clients::from_env()?));
-    let app = app::behind_gateway(routes(Arc::clone(&state)), config.tenant_claim, |it| {
-        serde_json::json!(it.get::<RequestContext>())
-    });
-    let (state, http) = (&state, &Adapter::from(app));
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
-        let LambdaEvent { payload, context } = event;
-        let answer = if let Some(incoming) = Incoming::read(payload.get())? {
-            serde_json::to_value(handle(state, incoming).await?)
-        } else {
-            let request: LambdaRequest = serde_json::from_str(payload.get())?;
-            let event = LambdaEvent::new(request, context);
-            serde_json::to_value(http.clone().oneshot(event).await?)
-        };
-        Ok::<_, Error>(answer?)
-    }))
+async fn main() -> ExitCode {
+    telemetry::run(async {
+        let config = Config::from_env()?;
+        let state = Arc::new(config.state(&Clients::from_env()?));
+        let app = app::behind_gateway(routes(Arc::clone(&state)), config.tenant_claim, |it| {
+            serde_json::json!(it.get::<RequestContext>())
+        });
+        let (state, http) = (&state, &Adapter::from(app));
+        lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
+            let LambdaEvent { payload, context } = event;
+            let answer = if let Some(incoming) = Incoming::read(payload.get())? {
+                serde_json::to_value(handle(state, incoming).await?)
+            } else {
+                let request: LambdaRequest = serde_json::from_str(payload.get())?;
+                let event = LambdaEvent::new(request, context);
+                serde_json::to_value(http.clone().oneshot(event).await?)
+            };
+            Ok::<_, Error>(answer?)
+        }))
+        .await
+    })
     .await
 }

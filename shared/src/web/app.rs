@@ -4,11 +4,14 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::{Extensions, HeaderName, HeaderValue};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
 
 use super::caller::Caller;
 use super::problem::{Problem, ProblemType};
@@ -92,7 +95,7 @@ async fn name_and_write(
         .get::<RequestId>()
         .map_or_else(|| clock.ulid().to_string(), |id| id.0.clone());
     let span = tracing::info_span!("request", request_id = id, method = %request.method(), path = request.uri().path());
-    let response = tracing::Instrument::instrument(next.run(request), span).await;
+    let response = tracing::Instrument::instrument(answered(next.run(request)), span).await;
     let (mut parts, body) = response.into_parts();
     let mut response = match parts.extensions.remove::<Problem>() {
         Some(problem) => {
@@ -110,4 +113,20 @@ async fn name_and_write(
         response.headers_mut().insert(REQUEST_ID, value);
     }
     response
+}
+
+/// The answer, also where a handler panics: the caller gets a problem as for any fault of ours, and the process lives on. What was
+/// locked then says so to the next who wants it; nobody gives up for that.
+async fn answered(handler: impl Future<Output = Response>) -> Response {
+    let mut handler = pin!(handler);
+    let polled = std::future::poll_fn(|context| {
+        let poll = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(context)));
+        match poll {
+            Ok(poll) => poll.map(Some),
+            Err(_) => Poll::Ready(None),
+        }
+    });
+    polled.await.unwrap_or_else(|| {
+        Problem::new(ProblemType::Internal, "the request was broken off").into_response()
+    })
 }
