@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::config;
 use crate::model::message::{Outcome, Status};
 use crate::model::timestamp::{Timestamp, millis};
+use crate::telemetry::REQUEST_ID;
 
 /// What all metrics are in.
 pub const NAMESPACE: &str = "Mittente";
@@ -228,9 +229,11 @@ impl Metrics {
         Some(document)
     }
 
-    /// Writes what was collected on standard output, which Lambda hands to CloudWatch Logs. To be called at the end of each invocation.
-    pub fn write(&self) {
-        if let Some(document) = self.take(Clock::system().now()) {
+    /// Writes what was collected on standard output, which Lambda hands to CloudWatch Logs. To be called at the end of each invocation,
+    /// with the id that its log lines have, so that a graph leads to them.
+    pub fn write(&self, request_id: &str) {
+        if let Some(mut document) = self.take(Clock::system().now()) {
+            document[REQUEST_ID] = request_id.into();
             // A lost line is a gap in a graph, and no reason to fail.
             let _ = io::stdout().write_all(format!("{document}\n").as_bytes());
         }

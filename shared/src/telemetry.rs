@@ -4,8 +4,10 @@
 //! Logs Insights can filter by them: see [`CONTEXT`]. Ids and codes are logged, never a password, an address of a recipient or anything
 //! of a message.
 
-use std::fmt::Debug;
+use std::fmt::{Debug, Display};
 use std::io::{self, Write as _};
+use std::panic::{PanicHookInfo, set_hook};
+use std::process::ExitCode;
 
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
@@ -34,22 +36,37 @@ pub const CONTEXT: [&str; 9] = [
     "path",
 ];
 
-const REQUEST_ID: &str = "request_id";
+pub(crate) const REQUEST_ID: &str = "request_id";
 const INVOCATION_ID: &str = "invocation_id";
 /// What the Lambda runtime calls the invocation in its span.
 const RUNTIMES_NAME: &str = "requestId";
 
+/// Runs a function, whose logs are written from here on. It has an end only when it can't start or Lambda can't be asked for events;
+/// why is one line, and Lambda learns of it by the exit code.
+pub async fn run<E: Display>(function: impl Future<Output = Result<(), E>>) -> ExitCode {
+    start();
+    match function.await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(cause = %error, "the function can't run");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 /// Starts logging. The level is `INFO`; nothing below it is written, so no library's debugging output can carry a secret out.
-pub fn start() {
+fn start() {
     tracing_subscriber::registry()
         .with(LevelFilter::INFO)
         .with(Lines::to(io::stdout))
         .init();
-    // The usual hook would print the panic's message, which may quote what was worked on.
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string);
-        tracing::error!(place, "panicked");
-    }));
+    set_hook(Box::new(log_panic));
+}
+
+/// Says where, not what: a panic's message may hold anybody's data.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let location = panic.location().map(ToString::to_string);
+    tracing::error!(location, "panicked");
 }
 
 /// Writes events as lines.
@@ -157,7 +174,7 @@ where
         line.0.insert("level".to_owned(), level.into());
         line.0.insert("target".to_owned(), metadata.target().into());
         let text = format!("{}\n", Value::Object(line.0));
-        // There is nowhere to say that nothing can be said.
+        // There is nowhere to say so. A line that can't be written must not fail a request.
         let _ = self.writer.make_writer().write_all(text.as_bytes());
     }
 }

@@ -4,11 +4,14 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::{Extensions, HeaderName, HeaderValue, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
 use tracing::Instrument as _;
 use tracing::Span;
 use tracing::field::{Empty, display};
@@ -74,7 +77,8 @@ pub fn behind_gateway(
         let metrics = metrics.clone();
         async move {
             let response = next.run(request).await;
-            metrics.write();
+            let id = response.headers().get(REQUEST_ID);
+            metrics.write(id.and_then(|id| id.to_str().ok()).unwrap_or_default());
             response
         }
     }))
@@ -114,7 +118,7 @@ async fn name_and_write(
         span.record("tenant", caller.tenant.as_str());
     }
     name_what_is_at(request.uri().path(), &span);
-    let response = next.run(request).instrument(span.clone()).await;
+    let response = answered(next.run(request)).instrument(span.clone()).await;
     let (mut parts, body) = response.into_parts();
     if let Some(Ok(made)) = parts.headers.get(header::LOCATION).map(HeaderValue::to_str) {
         name_what_is_at(made, &span);
@@ -147,4 +151,20 @@ fn name_what_is_at(path: &str, span: &Span) {
             span.record("message_id", display(id));
         }
     }
+}
+
+/// The answer, also where a handler panics: the caller gets a problem as for any fault of ours, and the process lives on. What was
+/// locked then says so to the next who wants it; nobody gives up for that.
+async fn answered(handler: impl Future<Output = Response>) -> Response {
+    let mut handler = pin!(handler);
+    let polled = std::future::poll_fn(|context| {
+        let poll = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(context)));
+        match poll {
+            Ok(poll) => poll.map(Some),
+            Err(_) => Poll::Ready(None),
+        }
+    });
+    polled.await.unwrap_or_else(|| {
+        Problem::new(ProblemType::Internal, "the request was broken off").into_response()
+    })
 }
