@@ -129,7 +129,7 @@ impl Group {
                 }
                 // Where, the panic has said itself; what it says may quote the message.
                 Err(_) => {
-                    tracing::error!(message_id = %delivery.message_id, "the preparation broke off")
+                    tracing::error!(message_id = %delivery.message_id, "the preparation broke off");
                 }
             }
         }
