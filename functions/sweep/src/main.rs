@@ -14,7 +14,7 @@ async fn main() -> ExitCode {
         let state = &Config::from_env()?.state(&Clients::from_env()?, metrics.clone());
         let metrics = &metrics.ready();
         lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
-            let swept = sweep::run(state).await;
+            let swept = Box::pin(sweep::run(state)).await;
             metrics.write(&event.context.request_id);
             swept.map_err(|error| Error::from(error.cause()))
         }))
