@@ -77,12 +77,23 @@ pub async fn handle(state: &Arc<State>, batch: Batch, invocation_end: Instant) -
         let (state, unfinished) = (Arc::clone(state), Arc::clone(&unfinished));
         let working = Arc::clone(&working);
         tasks.spawn(async move {
-            group.work(&state, &unfinished, invocation_end).await;
+            let working_on = (
+                Arc::clone(&group),
+                Arc::clone(&state),
+                Arc::clone(&unfinished),
+            );
+            let worked = tokio::spawn(async move {
+                let (group, state, unfinished) = working_on;
+                group.work(&state, &unfinished, invocation_end).await;
+            });
+            if let Err(panic) = worked.await {
+                // What it had not done is not declared done.
+                tracing::error!(%panic, "a group broke off");
+            }
             let others = working.fetch_sub(1, Ordering::Relaxed) > 1;
             group.settle(&state, &unfinished, others).await;
         });
     }
-    // What a group that panics had not done is not declared done.
     while tasks.join_next().await.is_some() {}
     Outcome {
         batch_item_failures: unfinished.failures(),
