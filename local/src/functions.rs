@@ -7,6 +7,7 @@ use axum::Router;
 use shared::aws::connections::ConnectionsTable;
 use shared::aws::content::ContentStore;
 use shared::aws::messages::MessagesTable;
+use shared::aws::places::Places;
 use shared::aws::queue::DeliveryQueue;
 use shared::aws::rates::Rates;
 use shared::aws::secrets::{SecretReader, SecretWriter};
@@ -63,6 +64,7 @@ impl Functions {
                 connections: connections.clone(),
                 secrets: SecretWriter::new(embedded.secrets.clone(), SECRET_PREFIX),
                 policy: dialer.policy.clone(),
+                at_most: connections::CONNECTIONS_PER_TENANT,
                 egress_ips: egress_ips.clone(),
                 clock: clock.clone(),
             }),
@@ -75,6 +77,7 @@ impl Functions {
                 messages: messages.clone(),
                 content: content.clone(),
                 queue: queue.clone(),
+                places: Places::new(submit::QUEUED_PER_TENANT),
                 clock: clock.clone(),
             }),
             deliver: Arc::new(deliver::State {

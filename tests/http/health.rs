@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::mail_server::{MailServer, Script};
+use shared::model::connection::{Verification, VerificationStatus};
+use tests::mail_server::{Answer, Ledger, MailServer, Script};
 use tests::world::{Client, World, at_once, merged, reaching};
 
-use crate::support::{default_connection, id_of, login, logins, received, sent, submitted};
+use crate::support::{
+    default_connection, id_of, login, logins, problem, received, sent, submitted,
+};
 
 const MINUTE: Duration = Duration::from_mins(1);
 const REFUSAL: &str = "535 5.7.8 wrong";
@@ -268,4 +271,155 @@ async fn an_unreachable_server_backs_off_and_recovers() {
     assert_eq!(health["status"], "ok", "{health}");
     assert_eq!(statuses(&tenant, &paths).await, vec![json!("sent"); 6]);
     assert_eq!(received(&server).await.len(), 6);
+}
+
+#[tokio::test]
+async fn another_server_wakes_the_messages_that_wait_for_one_that_backs_off() {
+    let world = World::start().await;
+    let tenant = world.tenant("acme");
+    let busy = MailServer::start(Script::new().greeting("421 4.3.2 too busy")).await;
+    let connection = default_connection(&tenant, &busy, json!({})).await;
+    let paths = submit_many(&tenant, 3).await;
+    // By then the next attempt is half an hour away.
+    pass(&world, 20).await;
+    let server = MailServer::start(Script::new()).await;
+    let port = json!({"port": server.address().port()});
+    assert_eq!(tenant.patch(&connection, &port).await.status, 200);
+    let waiting = tenant.get(&paths[0]).await.body;
+    let next = waiting["next_attempt_at"].as_str().expect("a time");
+    assert!(next > "2026-01-01T00:40", "{next}");
+    pass(&world, 6).await;
+    assert_eq!(statuses(&tenant, &paths).await, vec![json!("sent"); 3]);
+    assert_eq!(received(&server).await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_message_that_waits_for_its_connection_is_not_retried_by_hand_and_tells_nothing_while_it_does()
+ {
+    let world = World::start().await;
+    let tenant = world.tenant("acme");
+    let server = MailServer::start(Script::new()).await;
+    let limits = json!({"limits": {"per_day": 1}});
+    default_connection(&tenant, &server, limits).await;
+    assert_eq!(sent(&world, &tenant, json!({})).await["status"], "sent");
+    let path = submitted(&tenant, json!({})).await;
+    assert_eq!(world.deliver().await, 0);
+    let waiting = tenant.get(&path).await.body;
+    assert_eq!(waiting["next_attempt_at"], "2026-01-02T00:00:00.000Z");
+    let mut streams = world.embedded.streams().await.expect("streams");
+    streams.read().expect("read");
+    // It is looked at now and then, keeps its start and tells nothing.
+    pass(&world, 70).await;
+    let again = tenant.get(&path).await.body;
+    assert_eq!(again["next_attempt_at"], waiting["next_attempt_at"]);
+    assert_eq!(again["attempts"], json!([]));
+    assert_ne!(
+        again["updated_at"], waiting["updated_at"],
+        "it was looked at"
+    );
+    assert!(streams.read().expect("read").is_empty());
+    let retry = tenant.post(&format!("{path}/retry"), &json!({})).await;
+    assert_eq!(retry.problem(), problem(409, "not_possible", &[]));
+}
+
+#[tokio::test]
+async fn a_password_changed_at_the_provider_costs_one_login() {
+    let world = World::start().await;
+    let tenant = world.tenant("acme");
+    // No session outlives its message.
+    let once = Answer::lines("250 2.0.0 queued").then_close();
+    let server = MailServer::start(script().on(".", once)).await;
+    let connection = default_connection(&tenant, &server, login()).await;
+    submit_many(&tenant, 10).await;
+    assert_eq!(world.deliver().await, 0);
+    assert_eq!(received(&server).await.len(), 10);
+    let port = server.address().port();
+    drop(server);
+    let refusing = MailServer::start_at(port, script().on("AUTH", REFUSAL)).await;
+    world.clock.advance(Duration::from_secs(30));
+    let paths = submit_many(&tenant, 10).await;
+    assert_eq!(world.deliver().await, 0);
+    assert_eq!(logins(&refusing).await, 1);
+    let health = tenant.get(&connection).await.body["health"].clone();
+    assert_eq!(health["reason"], "authentication_rejected", "{health}");
+    assert_eq!(statuses(&tenant, &paths).await, vec![json!("retrying"); 10]);
+    pass(&world, 59).await;
+    assert_eq!(logins(&refusing).await, 1);
+}
+
+#[tokio::test]
+async fn no_session_is_opened_in_the_place_of_one_that_died_once_the_connection_is_suspended() {
+    let world = World::start().await;
+    let tenant = world.tenant("acme");
+    let dying = Answer::drip("421 4.4.2 idle for too long", Duration::from_millis(50));
+    let server = MailServer::start(script().on("MAIL", dying).in_message(2)).await;
+    let path = default_connection(&tenant, &server, login()).await;
+    assert_eq!(sent(&world, &tenant, json!({})).await["status"], "sent");
+    let message = submitted(&tenant, json!({})).await;
+    let world = std::sync::Arc::new(world);
+    let worker = tokio::spawn({
+        let world = std::sync::Arc::clone(&world);
+        async move { world.deliver().await }
+    });
+    let mails = |ledger: &Ledger| {
+        let commands = ledger.sessions.iter().flat_map(|session| &session.commands);
+        commands.filter(|line| line.starts_with("MAIL")).count()
+    };
+    server.until(|ledger| mails(ledger) == 2).await;
+    // Meanwhile another worker finds out that the login is refused.
+    let acme = shared::model::tenant::Tenant::new("acme").expect("a tenant");
+    let (table, now) = (&world.functions.deliver.connections, world.clock.now());
+    let id = id_of(&path).parse().expect("an id");
+    let (connection, _) = table.find(&acme, id).await.expect("read").expect("there");
+    let trouble = shared::model::health::Trouble::Refused("authentication_rejected".to_owned());
+    let health = connection.health.after(&trouble, now).expect("suspends");
+    let suspended = table.suspend(&acme, &connection, &connection.health, &health, now);
+    assert!(suspended.await.expect("asked"));
+    assert_eq!(worker.await.expect("a worker"), 0);
+    assert_eq!(logins(&server).await, 1);
+    assert_eq!(tenant.get(&message).await.body["status"], "retrying");
+}
+
+#[tokio::test]
+async fn a_verification_that_passes_counts_for_more_than_a_refusal_of_its_own_seconds() {
+    let world = World::start().await;
+    let tenant = world.tenant("acme");
+    let server = MailServer::start(script()).await;
+    let path = default_connection(&tenant, &server, login()).await;
+    let acme = shared::model::tenant::Tenant::new("acme").expect("a tenant");
+    let table = &world.functions.deliver.connections;
+    let id = id_of(&path).parse().expect("an id");
+    let (read, _) = table.find(&acme, id).await.expect("read").expect("there");
+    let trouble = shared::model::health::Trouble::Refused("authentication_rejected".to_owned());
+    let began = world.clock.now();
+    let passed = Verification {
+        status: VerificationStatus::Passed,
+        checked_at: Some(began + Duration::from_secs(1)),
+        failure: None,
+    };
+    // The verification has read the connection, and is asking the server.
+    let during = began + Duration::from_secs(2);
+    let health = read.health.after(&trouble, during).expect("suspends");
+    let suspended = table.suspend(&acme, &read, &read.health, &health, during);
+    assert!(suspended.await.expect("asked"));
+    let finished = began + Duration::from_secs(3);
+    let kept = table.keep_verification(&acme, &read, &passed, None, finished);
+    kept.await.expect("kept");
+    let status = |answer: Value| answer["health"]["status"].clone();
+    assert_eq!(status(tenant.get(&path).await.body), "ok");
+    // And one that began before it, and is slower to tell, changes nothing.
+    let (now, _) = table.find(&acme, id).await.expect("read").expect("there");
+    let suspended = table.suspend(&acme, &now, &now.health, &health, began);
+    assert!(!suspended.await.expect("asked"));
+    // What is found after it does.
+    let later = finished + Duration::from_secs(1);
+    let suspended = table.suspend(&acme, &now, &now.health, &health, later);
+    assert!(suspended.await.expect("asked"));
+    let kept = table.keep_verification(&acme, &now, &passed, None, finished);
+    kept.await.expect("asked");
+    assert_eq!(
+        status(tenant.get(&path).await.body),
+        "suspended",
+        "it is not a newer one"
+    );
 }

@@ -23,6 +23,7 @@ mod messages_unknown;
 mod openapi;
 mod passwords;
 mod problems;
+mod quotas;
 mod rates;
 mod retries;
 mod secrecy;

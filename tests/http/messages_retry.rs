@@ -247,3 +247,52 @@ async fn neither_operation_takes_a_field_or_a_parameter() {
     }
     assert_eq!(tenant.get(&path).await.body, failed, "{}", id_of(&path));
 }
+
+#[tokio::test]
+async fn the_record_of_a_retried_message_is_kept_for_ninety_days_more() {
+    let script = Script::new().on("RCPT", "550 5.1.1 no");
+    let (world, tenant, _connection, _server) = start(script, Ambiguous::Retry).await;
+    let path = submitted(&tenant, json!({})).await;
+    delivered(&world, &tenant, &path).await;
+    let acme = shared::model::tenant::Tenant::new("acme").expect("a tenant");
+    let id = id_of(&path).parse().expect("an id");
+    let messages = &world.functions.deliver.messages;
+    let expires = || async {
+        let record = messages.find(&acme, id).await.expect("read");
+        record.expect("there").expires
+    };
+    let before = expires().await;
+    world.clock.advance(Duration::from_hours(24 * 80));
+    assert_eq!(retry(&tenant, &path).await.status, 202);
+    assert_eq!(expires().await, before + 80 * 24 * 60 * 60);
+    delivered(&world, &tenant, &path).await;
+    assert_eq!(expires().await, before + 80 * 24 * 60 * 60);
+}
+
+#[tokio::test]
+async fn a_history_keeps_its_first_and_last_attempts_and_the_record_its_size() {
+    let text = "è".repeat(900);
+    let script = Script::new().on("RCPT", format!("550 5.7.1 {text}").as_str());
+    let (world, tenant, _connection, _server) = start(script, Ambiguous::Retry).await;
+    let to: Vec<_> = (0..50).map(|n| format!("r{n}@example.com")).collect();
+    let path = submitted(&tenant, json!({ "to": to })).await;
+    let mut ats = Vec::new();
+    for _ in 0..60 {
+        let message = delivered(&world, &tenant, &path).await;
+        assert_eq!(message["status"], "failed", "{message}");
+        let attempts = message["attempts"].as_array().expect("a list");
+        ats.push(attempts.last().expect("one")["at"].clone());
+        world.clock.advance(Duration::from_mins(1));
+        assert_eq!(retry(&tenant, &path).await.status, 202);
+    }
+    let message = tenant.get(&path).await;
+    assert!(message.text.len() < 250_000, "{}", message.text.len());
+    let attempts = message.body["attempts"].as_array().expect("a list");
+    let kept: Vec<_> = attempts
+        .iter()
+        .map(|attempt| attempt["at"].clone())
+        .collect();
+    assert_eq!(kept, [&ats[..10], &ats[20..]].concat());
+    let reply = attempts[0]["reply"]["text"].as_str().expect("a text");
+    assert_eq!(reply.chars().count(), 501);
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tests::mail_server::{MailServer, Script};
-use tests::world::{World, at_once, reaching};
+use tests::world::{Client, World, at_once, reaching};
 
 use crate::support::{default_connection, id_of, received, submitted};
 
@@ -87,22 +87,91 @@ async fn workers_at_once_never_exceed_the_limit() {
     assert_eq!(received(&server).await.len(), 3);
 }
 
-#[tokio::test]
-async fn a_limit_that_is_lifted_is_no_limit_to_new_messages() {
-    let world = World::start().await;
+/// The minutes in which `server` got messages, while the sweep of every minute goes on for so many.
+async fn arrivals(world: &World, server: &MailServer, minutes: usize) -> Vec<usize> {
+    let mut arrivals = Vec::new();
+    let mut before = received(server).await.len();
+    for _ in 0..minutes {
+        world.clock.advance(Duration::from_mins(1));
+        world.sweep().await;
+        assert_eq!(world.deliver().await, 0);
+        let now = received(server).await.len();
+        arrivals.push(now - before);
+        before = now;
+    }
+    arrivals
+}
+
+/// A connection with this limit of a minute, and nine messages that came at once.
+async fn nine(world: &World, server: &MailServer, per_minute: u32) -> (Client, String) {
     let tenant = world.tenant("acme");
-    let server = MailServer::start(Script::new()).await;
-    let limits = json!({"limits": {"per_minute": 1}});
-    let connection = default_connection(&tenant, &server, limits).await;
-    submitted(&tenant, json!({})).await;
-    submitted(&tenant, json!({})).await;
+    let limits = json!({"limits": {"per_minute": per_minute}});
+    let connection = default_connection(&tenant, server, limits).await;
+    for _ in 0..9 {
+        submitted(&tenant, json!({})).await;
+    }
     assert_eq!(world.deliver().await, 0);
+    (tenant, connection)
+}
+
+#[tokio::test]
+async fn a_limit_that_is_lowered_holds_for_messages_that_had_a_start() {
+    let world = World::start().await;
+    let server = MailServer::start(Script::new()).await;
+    let (tenant, connection) = nine(&world, &server, 4).await;
+    assert_eq!(received(&server).await.len(), 4);
+    let lowered = json!({"limits": {"per_minute": 1}});
+    assert_eq!(tenant.patch(&connection, &lowered).await.status, 200);
+    let arrivals = arrivals(&world, &server, 12).await;
+    assert!(arrivals.iter().all(|count| *count <= 1), "{arrivals:?}");
+    assert_eq!(arrivals.iter().sum::<usize>(), 5, "{arrivals:?}");
+}
+
+#[tokio::test]
+async fn a_limit_that_is_raised_holds_for_messages_that_had_a_start() {
+    let world = World::start().await;
+    let server = MailServer::start(Script::new()).await;
+    let (tenant, connection) = nine(&world, &server, 1).await;
     assert_eq!(received(&server).await.len(), 1);
+    let raised = json!({"limits": {"per_minute": 3}});
+    assert_eq!(tenant.patch(&connection, &raised).await.status, 200);
+    let arrivals = arrivals(&world, &server, 7).await;
+    assert!(arrivals.iter().all(|count| *count <= 3), "{arrivals:?}");
+    assert_eq!(arrivals.iter().sum::<usize>(), 8, "{arrivals:?}");
+}
+
+#[tokio::test]
+async fn a_limit_that_is_lifted_holds_no_message_for_longer_than_minutes() {
+    let world = World::start().await;
+    let server = MailServer::start(Script::new()).await;
+    let (tenant, connection) = nine(&world, &server, 1).await;
     let lifted = json!({"limits": {"per_minute": null}});
     assert_eq!(tenant.patch(&connection, &lifted).await.status, 200);
     let path = submitted(&tenant, json!({})).await;
     assert_eq!(world.deliver().await, 0);
     assert_eq!(tenant.get(&path).await.body["status"], "sent");
+    let arrivals = arrivals(&world, &server, 6).await;
+    assert_eq!(arrivals.iter().sum::<usize>(), 8, "{arrivals:?}");
+}
+
+#[tokio::test]
+async fn a_limit_of_a_day_counts_recipients_as_providers_do() {
+    let world = World::start().await;
+    let tenant = world.tenant("acme");
+    let server = MailServer::start(Script::new()).await;
+    let limits = json!({"limits": {"per_day": 5}});
+    default_connection(&tenant, &server, limits).await;
+    let to = |count: usize| {
+        let to: Vec<_> = (0..count).map(|n| format!("r{n}@example.com")).collect();
+        json!({ "to": to })
+    };
+    let mut statuses = Vec::new();
+    for count in [3, 2, 1] {
+        let path = submitted(&tenant, to(count)).await;
+        assert_eq!(world.deliver().await, 0);
+        statuses.push(tenant.get(&path).await.body["status"].clone());
+    }
+    assert_eq!(statuses, ["sent", "sent", "retrying"]);
 }
 
 #[tokio::test]

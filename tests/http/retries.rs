@@ -49,6 +49,34 @@ async fn a_retry_is_made_when_its_time_has_come_by_the_settings_of_then() {
 }
 
 #[tokio::test]
+async fn every_attempt_through_the_same_connection_sends_the_same_bytes() {
+    let world = World::start().await;
+    let tenant = world.tenant("acme");
+    let server = MailServer::start(Script::new().on(".", "451 4.3.0 later")).await;
+    default_connection(&tenant, &server, json!({"sender_name": "Però"})).await;
+    let file = |name, id: Option<&str>| json!({"filename": name, "content_type": "image/png", "content": "AAAA", "content_id": id});
+    let message = json!({
+        "to": [{"email": "you@example.com", "name": "Zoë"}], "cc": ["cc@example.com"], "subject": "già",
+        "text": "è", "html": "<img src=\"cid:a@b\">", "headers": {"X-B": "b", "X-A": "a"},
+        "attachments": [file("è.png", Some("a@b")), file("b.png", None)],
+    });
+    submitted(&tenant, message).await;
+    for _ in 0..3 {
+        assert_eq!(world.deliver().await, 0);
+        world.clock.advance(Duration::from_hours(1));
+        world.sweep().await;
+    }
+    let attempts = received(&server).await.into_iter();
+    let bodies: Vec<_> = attempts
+        .map(|attempt| String::from_utf8(attempt.body).expect("seven-bit"))
+        .collect();
+    assert_eq!(bodies.len(), 3);
+    for later in &bodies[1..] {
+        assert_eq!(later, &bodies[0]);
+    }
+}
+
+#[tokio::test]
 async fn a_message_whose_queue_entry_was_lost_is_found_by_the_sweeper() {
     let world = World::start().await;
     let tenant = world.tenant("acme");

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # A submission server: Postfix on the loopback ports STARTTLS_PORT and TLS_PORT, Dovecot for its logins. Everything is in MAIL_DIR.
 #
-# Login alice@example.com / s3cr3t-PASS. ann@inbox.test and bob@inbox.test have mailboxes in MAIL_DIR/mail; others there are unknown.
+# Login alice@example.com / s3cr3t-PASS. ann@inbox.test, bob@inbox.test, użytkownik@inbox.test and info@bücher.test have mailboxes in
+# MAIL_DIR/mail; others there are unknown.
 
 export STARTTLS_PORT=10587 TLS_PORT=10465
 SASL_PORT=10143
@@ -56,7 +57,7 @@ userdb {
 }
 EOF
 
-  printf 'ann@inbox.test ann/\nbob@inbox.test bob/\n' > "$MAIL_DIR/postfix/mailboxes"
+  printf '%s\n' 'ann@inbox.test ann/' 'bob@inbox.test bob/' 'użytkownik@inbox.test utf8/' 'info@xn--bcher-kva.test idn/' > "$MAIL_DIR/postfix/mailboxes"
   cat > "$MAIL_DIR/postfix/main.cf" << EOF
 compatibility_level = 3.6
 queue_directory = $MAIL_DIR/spool
@@ -70,7 +71,7 @@ mydestination =
 mynetworks =
 alias_maps =
 alias_database =
-virtual_mailbox_domains = inbox.test
+virtual_mailbox_domains = inbox.test xn--bcher-kva.test
 virtual_mailbox_base = $MAIL_DIR/mail
 virtual_mailbox_maps = texthash:$MAIL_DIR/postfix/mailboxes
 virtual_uid_maps = static:$MAIL_UID

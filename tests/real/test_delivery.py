@@ -3,47 +3,23 @@
 import base64
 import email
 import email.policy
-import glob
 import itertools
-import os
-import pathlib
 import random
 import unittest
 
-from program import MAIL_DIR, Program
+import mailboxes
+from mailboxes import STARTTLS_PORT, WAYS, lines, settings
 
-STARTTLS_PORT = int(os.environ["STARTTLS_PORT"])
-TLS_PORT = int(os.environ["TLS_PORT"])
-LOGIN = {"username": "alice@example.com", "password": "s3cr3t-PASS"}
 NUMBERS = itertools.count(1)
-WAYS = {"starttls": STARTTLS_PORT, "implicit_tls": TLS_PORT}
 
 
 def setUpModule():
     global program
-    program = Program("--allow-host", "127.0.0.0/8", "--ca", f"{MAIL_DIR}/pki/ca.pem")
+    program = mailboxes.start()
 
 
 def tearDownModule():
-    program.stop()
-
-
-def settings(name, encryption="starttls", **changes):
-    return {
-        "name": name,
-        "sender_email": "alice@example.com",
-        "sender_name": "Però Srl",
-        "host": "localhost",
-        "port": WAYS[encryption],
-        "encryption": encryption,
-        **LOGIN,
-        **changes,
-    }
-
-
-def lines(text):
-    """The text with every line end as one line feed: on its way they are CRLF (RFC 5322 §2.3)."""
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    mailboxes.stop(program)
 
 
 class RealServerTest(unittest.TestCase):
@@ -62,15 +38,8 @@ class RealServerTest(unittest.TestCase):
 
     def delivered(self, message, mailbox="ann"):
         """The one copy in the mailbox, as bytes and parsed."""
-
-        def copies():
-            paths = glob.glob(f"{MAIL_DIR}/mail/{mailbox}/new/*")
-            contents = [pathlib.Path(path).read_bytes() for path in paths]
-            return [copy for copy in contents if message["message_id"].encode() in copy]
-
-        found = program.wait_for(copies, bool)
-        self.assertEqual(len(found), 1)
-        return found[0], email.message_from_bytes(found[0], policy=email.policy.default)
+        raw = mailboxes.delivered(message, mailbox)
+        return raw, email.message_from_bytes(raw, policy=email.policy.default)
 
     def verify(self, draft):
         status, report = program.call("POST", "/v1/connections/verify", draft)

@@ -332,7 +332,7 @@ async fn each_message_says_its_own_size_and_its_own_recipients() {
     let mut session = opened(&server).await;
     let mut two = plain("x@example.com");
     two.envelope = Cow::Owned(envelope(&THREE));
-    two.message = Cow::Owned("Subject: è\r\n".into());
+    two.message = Cow::Owned("A: bc\r\n\r\nè\r\n".into());
     let outcomes = in_batch(
         &mut session,
         vec![plain(THREE[0]), two, plain("è@example.com")],

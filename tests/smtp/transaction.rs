@@ -152,6 +152,26 @@ async fn smtputf8_is_asked_for_only_where_an_address_needs_it() {
 }
 
 #[tokio::test]
+async fn smtputf8_is_asked_for_where_a_header_needs_it() {
+    for (message, needed) in [
+        ("Reply-To: è@example.com\r\n\r\nx\r\n", true),
+        ("Subject: x\r\n\r\nè\r\n", false),
+    ] {
+        let server = MailServer::start(Script::new()).await;
+        let mut session = opened(&server).await;
+        let envelope = envelope(&THREE[..1]);
+        let Ok(sent) = session
+            .send(&envelope, message.as_bytes(), no_fence())
+            .await;
+        assert!(matches!(sent.verdict, Verdict::Accepted(_)));
+        session.quit().await;
+        let mail = &server.session().await.commands[1];
+        assert!(mail.contains(" BODY=8BITMIME"), "{mail}");
+        assert_eq!(mail.contains(" SMTPUTF8"), needed, "{mail}");
+    }
+}
+
+#[tokio::test]
 async fn without_smtputf8_only_the_recipients_that_need_it_are_left_out() {
     let script = Script::new().without("SMTPUTF8");
     let (sent, server) = send(script, &["è@example.com", "a@example.com"]).await;

@@ -6,10 +6,10 @@ use shared::aws::clients::Clients;
 use shared::aws::connections::ConnectionsTable;
 use shared::aws::secrets::SecretWriter;
 use shared::clock::Clock;
-use shared::config::{ConfigError, dial_policy, list, required};
+use shared::config::{ConfigError, dial_policy, list, number, required};
 use shared::model::network::DialPolicy;
 
-use crate::State;
+use crate::{CONNECTIONS_PER_TENANT, State};
 
 /// What the environment says.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub struct Config {
     secret_prefix: String,
     egress_ips: Vec<IpAddr>,
     policy: DialPolicy,
+    at_most: u32,
 }
 
 impl Config {
@@ -34,6 +35,7 @@ impl Config {
             secret_prefix: required("SECRET_PREFIX")?,
             egress_ips: list("EGRESS_IPS")?,
             policy: dial_policy()?,
+            at_most: number("CONNECTIONS_PER_TENANT", CONNECTIONS_PER_TENANT)?,
         })
     }
 
@@ -47,6 +49,7 @@ impl Config {
             },
             secrets: SecretWriter::new(clients.secrets_manager(), &self.secret_prefix),
             policy: self.policy.clone(),
+            at_most: self.at_most,
             egress_ips: self.egress_ips.clone(),
             clock: Clock::system(),
         }

@@ -7,11 +7,11 @@ use axum::extract::State as Shared;
 use axum::http::{HeaderMap, StatusCode};
 use shared::aws::attempts::Attempts;
 use shared::aws::connections::{
-    connection_key, default_key, idempotency_key, name_key, secret_note, secret_note_key,
-    still_noted,
+    below_quota, connection_key, default_key, idempotency_key, name_key, quota_key, secret_note,
+    secret_note_key, still_noted,
 };
 use shared::aws::event;
-use shared::aws::item::{self, Item, string};
+use shared::aws::item::{self, Item, number, string};
 use shared::aws::transaction::{Condition, Ended, Transaction};
 use shared::model::connection::{Connection, ConnectionResource, Health, Verification};
 use shared::model::event::Event;
@@ -31,7 +31,8 @@ use crate::resource::name_taken;
 /// Create a connection
 ///
 /// `name`, `sender_email`, `host` and `encryption` are required. With `Idempotency-Key` a repeated request gets the first one's
-/// answer for 24 hours; the password is left out of the comparison.
+/// answer for 24 hours; the password is left out of the comparison. A tenant may have so many connections: one more is
+/// `quota_exceeded`.
 #[utoipa::path(
     post, path = "/v1/connections", tag = "connections", request_body = NewConnection,
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 characters, remembered for 24 hours")),
@@ -77,6 +78,7 @@ pub(crate) async fn create_connection(
         verification: Verification::NEVER,
         health: Health::ok(now),
         version: 1,
+        limits_version: 1,
         created_at: now,
         updated_at: now,
         updated_by: caller.subject.clone(),
@@ -90,6 +92,7 @@ pub(crate) async fn create_connection(
 enum Write {
     Connection,
     Name,
+    Quota,
     Note,
     Default,
     Key,
@@ -111,7 +114,7 @@ enum Step<T> {
 
 impl Request<'_> {
     /// Creates the secret, noted for collection first: whatever happens next, no secret is left that nobody knows of. A name that
-    /// is taken and a key that is known end it here, before a secret is created.
+    /// is taken, a quota that is reached and a key that is known end it here, before a secret is created.
     async fn keep_password(
         &self,
         id: ConnectionId,
@@ -138,6 +141,11 @@ impl Request<'_> {
                     Write::Name,
                     name_key(tenant, name),
                     Condition::new("attribute_not_exists(pk)"),
+                )
+                .check(
+                    Write::Quota,
+                    quota_key(tenant),
+                    below_quota(self.state.at_most),
                 );
             if let Some(key) = self.key {
                 transaction = transaction.check(
@@ -178,6 +186,12 @@ impl Request<'_> {
                     Write::Name,
                     holder(name_key(tenant, &connection.settings.name)),
                     free(),
+                )
+                .update(
+                    Write::Quota,
+                    quota_key(tenant),
+                    "ADD held :one",
+                    below_quota(self.state.at_most).with(":one", number(1)),
                 );
             if let Some(secret) = &connection.secret {
                 // If the note is gone, the secret was collected: this request has slept for too long.
@@ -220,6 +234,15 @@ impl Request<'_> {
         }
         if refused.contains_key(&(Write::Name as u8)) {
             return Err(name_taken());
+        }
+        if refused.contains_key(&(Write::Quota as u8)) {
+            return Err(Problem::new(
+                ProblemType::QuotaExceeded,
+                format!(
+                    "a tenant may have {} connections: delete one that is no longer used",
+                    self.state.at_most
+                ),
+            ));
         }
         Err(Problem::new(
             ProblemType::Unavailable,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State as Shared;
 use axum::http::{HeaderMap, StatusCode};
 use shared::aws::attempts::Attempts;
-use shared::aws::connections::{connection_key, default_key, name_key, secret_note};
+use shared::aws::connections::{connection_key, default_key, name_key, quota_key, secret_note};
 use shared::aws::event;
 use shared::aws::item::number;
 use shared::aws::transaction::{Condition, Ended, Transaction};
@@ -87,6 +87,12 @@ pub(crate) async fn delete_connection(
                 name_key(tenant, &stored.settings.name),
                 Condition::none(),
             )
+            .update(
+                Write::Quota,
+                quota_key(tenant),
+                "ADD held :less",
+                Condition::none().with(":less", number(-1)),
+            )
             .put(
                 Write::Event,
                 event::alone(tenant, clock.ulid(), &event, clock.now())?,
@@ -135,6 +141,7 @@ pub(crate) async fn delete_connection(
 enum Write {
     Connection,
     Name,
+    Quota,
     Event,
     Secret,
     Replacement,

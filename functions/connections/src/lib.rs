@@ -35,11 +35,16 @@ pub struct State {
     pub secrets: SecretWriter,
     /// Which servers may be named.
     pub policy: DialPolicy,
+    /// How many connections a tenant may have.
+    pub at_most: u32,
     /// The addresses that this deployment sends from.
     pub egress_ips: Vec<IpAddr>,
     /// Time and chance.
     pub clock: Clock,
 }
+
+/// How many connections a tenant may have, where the deployment says nothing: all of them are read whenever a message is accepted or sent.
+pub const CONNECTIONS_PER_TENANT: u32 = 100;
 
 /// The largest body: every field at its limit, written in JSON's longest escapes, and room to spare.
 const MAX_BODY: usize = 64 * 1024;

@@ -187,7 +187,14 @@ impl Change<'_> {
             .settings
             .sender_email
             .same_as(&self.stored.settings.sender_email);
+        let limits = &self.stored.settings.limits;
+        let version = self.stored.version + 1;
         let connection = Connection {
+            limits_version: if accepted.settings.limits.same_starts_as(limits) {
+                self.stored.limits_version
+            } else {
+                version
+            },
             health: self
                 .stored
                 .health
@@ -197,7 +204,7 @@ impl Change<'_> {
             } else {
                 Verification::NEVER
             },
-            version: self.stored.version + 1,
+            version,
             updated_at: now,
             updated_by: self.caller.subject.clone(),
             settings: accepted.settings,

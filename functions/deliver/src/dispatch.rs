@@ -143,6 +143,11 @@ impl<'a> Dispatch<'a> {
         if idle.is_some() {
             return idle;
         }
+        // In the place of one that is lost.
+        if self.transmission.had_session() && !self.pass.still_holds().await {
+            self.rest(|| Fate::Again);
+            return None;
+        }
         let sessions = &self.state.sessions;
         let open = open(self.state, self.connection, &self.pass, self.deadline);
         let opened = Box::pin(sessions.take(self.connection, self.deadline, open)).await;

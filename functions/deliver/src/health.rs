@@ -70,9 +70,20 @@ impl<'a> Pass<'a> {
         &self.seen
     }
 
-    /// When the leave was given.
-    pub(crate) fn began(&self) -> Timestamp {
-        self.began
+    /// Whether the connection is as it was when the leave was given: a dispatch may take minutes.
+    pub(crate) async fn still_holds(&self) -> bool {
+        let found = self.state.connections.find(self.tenant, self.connection.id);
+        match Box::pin(found).await {
+            Ok(Some((found, _))) => {
+                found.version == self.connection.version
+                    && found.health.gate(self.state.clock.now()) == Gate::Open
+            }
+            Ok(None) => false,
+            Err(error) => {
+                tracing::error!(connection_id = %self.connection.id, cause = error.cause(), "the connection's health was not read");
+                false
+            }
+        }
     }
 
     /// Keeps the trouble that the attempt met, if it did, and has the message wait for its connection. The health in which that is now.

@@ -13,7 +13,8 @@ use crate::State;
 /// those who were kept away together (by a server that was down, say) would all start at once.
 const LATE: Duration = Duration::from_mins(2);
 
-/// When the message may start: at once, or at a later time that is reserved for it. One that has its time reserves no other.
+/// When the message may start: at once, or at a later time that is reserved for it. One that has its time reserves no other, as long as
+/// the limits are those by which it was reserved.
 pub(crate) async fn reserve(
     state: &State,
     record: &mut Record,
@@ -25,17 +26,27 @@ pub(crate) async fn reserve(
     }
     if let Some(reserved) = record.reserved
         && reserved.connection_id == connection.id
+        && reserved.version >= connection.limits_version
         && now <= reserved.at + LATE
     {
         return Ok(reserved.at);
     }
-    let at = state
+    let recipients = record.message.open_recipients().len();
+    let recipients = u32::try_from(recipients).unwrap_or(u32::MAX);
+    let start = state
         .rates
-        .reserve(&state.connections, &record.tenant, connection, now)
+        .reserve(
+            &state.connections,
+            &record.tenant,
+            connection,
+            recipients,
+            now,
+        )
         .await?;
     record.reserved = Some(Reserved {
         connection_id: connection.id,
-        at,
+        version: start.version,
+        at: start.at,
     });
-    Ok(at)
+    Ok(start.at)
 }

@@ -1,69 +1,87 @@
-//! The logins of this process. Deliveries through a connection begin side by side; as long as none of them has logged in, the first
-//! one tries alone, and if the server refuses it the others don't ask again.
+//! The logins of this process. Deliveries through a connection begin side by side; one tries its login alone, and if the server refuses it
+//! the others don't ask again. Once it has worked they need not wait for each other for a while, but no longer: the password may have
+//! been changed at the server, and no more than one login is to find that out.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use shared::model::connection::Connection;
 use shared::model::ids::ConnectionId;
 use shared::model::timestamp::Timestamp;
+use shared::smtp::Failure;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use tokio::time::Instant;
 
 /// How many connections are remembered.
 const REMEMBERED: usize = 1000;
+/// How long a refusal is the last word: the connection is suspended for as long.
+const REFUSED_FOR: Duration = Duration::from_hours(1);
+/// How long a login that worked says that others will.
+const WORKS_FOR: Duration = Duration::from_secs(10);
 
 /// What this process knows of the logins of connections, by their version.
 #[derive(Debug, Default)]
-pub struct Logins(Mutex<HashMap<(ConnectionId, u64), Login>>);
+pub struct Logins(Mutex<HashMap<(ConnectionId, u64), Arc<Login>>>);
 
-type Login = Arc<AsyncMutex<Known>>;
+#[derive(Debug, Default)]
+struct Login {
+    known: Mutex<Known>,
+    /// Held by who logs in alone.
+    alone: Arc<AsyncMutex<()>>,
+}
 
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default)]
 enum Known {
     #[default]
     Nothing,
-    Works,
+    /// It has worked, last at this time.
+    Works(Timestamp),
+    /// The server has refused it.
     Refused(Timestamp),
+    /// The login did not come about, which says nothing about it.
+    Failed(Instant, Failure),
 }
-
-/// How long a refusal is the last word: the connection is suspended for as long.
-const REFUSED_FOR: Duration = Duration::from_hours(1);
 
 /// Whether to log in.
 #[derive(Debug)]
 pub(crate) enum Turn {
-    /// It has worked before.
+    /// It has just worked.
     Any,
-    /// Nobody else does before this one has: see [`First::works`] and [`First::refused`].
-    First(First),
-    /// The server has just refused it.
+    /// Nobody else does before this one has: see [`Alone::ended`].
+    Alone(Alone),
+    /// The server has refused it, not long ago.
     Refused(Timestamp),
+    /// The one that was waited for did not come about.
+    Failed(Failure),
 }
 
-/// The first login through a connection. Dropped without an answer, the next one is the first.
+/// A login that others wait for. Dropped without an end, the next one is alone.
 #[derive(Debug)]
-pub(crate) struct First(OwnedMutexGuard<Known>);
+pub(crate) struct Alone {
+    login: Arc<Login>,
+    _guard: OwnedMutexGuard<()>,
+}
 
 impl Logins {
-    /// Waits for a login through `connection` that is under way, unless one has worked. `again`: a refusal is not the last word, as it
-    /// is time to ask once more.
+    /// Waits for a login through `connection` that is under way. `again`: a refusal is not the last word, as it is time to ask once more.
     pub(crate) async fn turn(&self, connection: &Connection, again: bool, now: Timestamp) -> Turn {
-        let known = self.known(connection).lock_owned().await;
-        match *known {
-            Known::Works => Turn::Any,
-            // What was verified or changed after the refusal is worth another login.
-            // Should the table never have learnt of it, an hour is enough.
-            Known::Refused(at)
-                if !again && at >= connection.health.since && now < at + REFUSED_FOR =>
-            {
-                Turn::Refused(at)
-            }
-            Known::Nothing | Known::Refused(_) => Turn::First(First(known)),
+        let came = Instant::now();
+        let login = self.of(connection);
+        let told = || login.told(connection, again, now, came);
+        if let Some(turn) = told() {
+            return turn;
         }
+        let guard = Arc::clone(&login.alone).lock_owned().await;
+        told().unwrap_or_else(|| {
+            Turn::Alone(Alone {
+                login: Arc::clone(&login),
+                _guard: guard,
+            })
+        })
     }
 
-    fn known(&self, connection: &Connection) -> Login {
+    fn of(&self, connection: &Connection) -> Arc<Login> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= REMEMBERED {
             // Those at it stay, so that nobody logs in beside them.
@@ -74,12 +92,90 @@ impl Logins {
     }
 }
 
-impl First {
-    pub(crate) fn works(mut self) {
-        *self.0 = Known::Works;
+impl Login {
+    /// What is known already, to one who `came` then.
+    fn told(
+        &self,
+        connection: &Connection,
+        again: bool,
+        now: Timestamp,
+        came: Instant,
+    ) -> Option<Turn> {
+        match &*self.known() {
+            Known::Works(at) if now < *at + WORKS_FOR => Some(Turn::Any),
+            // What was verified or changed after the refusal is worth another login, and should the table never have learnt of it, an
+            // hour is enough.
+            Known::Refused(at)
+                if !again && *at >= connection.health.since && now < *at + REFUSED_FOR =>
+            {
+                Some(Turn::Refused(*at))
+            }
+            // Those who waited for it would only wait as long again.
+            Known::Failed(at, failure) if *at >= came => Some(Turn::Failed(failure.clone())),
+            _ => None,
+        }
     }
 
-    pub(crate) fn refused(mut self, at: Timestamp) {
-        *self.0 = Known::Refused(at);
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Alone {
+    /// The login that began at `began` has ended like this: those who wait for it learn how.
+    pub(crate) fn ended(self, opened: Result<(), &Failure>, began: Timestamp) {
+        *self.login.known() = match opened {
+            Ok(()) => Known::Works(began),
+            Err(failure) if failure.is_refused_login() => Known::Refused(began),
+            Err(failure) => Known::Failed(Instant::now(), failure.clone()),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+
+    fn connection() -> Connection {
+        let now = NOW.to_string();
+        let json = serde_json::json!({
+            "id": "conn_01KAX3M9Y8Q2W5R7T0V4N6B1ZC", "name": "office", "sender_email": "info@example.com", "sender_name": null,
+            "reply_to": null, "host": "smtp.example.com", "port": 587, "encryption": "starttls", "username": "info", "active": true,
+            "limits": {"per_minute": null, "per_day": null, "concurrency": null}, "secret": "s",
+            "verification": {"status": "never", "checked_at": null, "failure": null},
+            "health": {"status": "ok", "since": now, "reason": null, "next_attempt_at": null},
+            "version": 1, "created_at": now, "updated_at": now, "updated_by": null,
+        });
+        serde_json::from_value(json).expect("a connection")
+    }
+
+    #[tokio::test]
+    async fn those_who_waited_for_a_login_that_came_to_nothing_do_not_dial_again() {
+        let (logins, connection) = (Logins::default(), connection());
+        match logins.turn(&connection, false, NOW).await {
+            Turn::First(first) => first.works(NOW),
+            turn => panic!("{turn:?}"),
+        }
+        let later = NOW + WORKS_FOR;
+        let deadline = Instant::now() + Duration::from_mins(1);
+        let (fail, failing) = oneshot::channel();
+        let first = logins.another(&connection, later, deadline, async {
+            failing.await.expect("told")
+        });
+        let second = logins.another(&connection, later, deadline, async { panic!("dialled") });
+        let ended = async { fail.send(Err(Failure::new(Stage::Connect, FailureCode::TimedOut))) };
+        let (first, second, _) = tokio::join!(first, second, ended);
+        let codes = [first, second].map(|opened| opened.expect_err("failed").code);
+        assert_eq!(codes, [FailureCode::TimedOut; 2]);
+        // Who comes later tries.
+        let third = logins.another(&connection, later, deadline, async {
+            Err(Failure::new(Stage::Connect, FailureCode::ConnectionRefused))
+        });
+        let third = third.await.expect_err("failed");
+        assert_eq!(third.code, FailureCode::ConnectionRefused);
     }
 }

@@ -45,13 +45,14 @@ pub(crate) async fn open(
         }
         None => None,
     };
-    let mut first = None;
+    let began = state.clock.now();
+    let mut alone = None;
     if password.is_some() {
-        let probe = pass.is_probe();
-        match state.logins.turn(connection, probe, pass.began()).await {
+        match state.logins.turn(connection, pass.is_probe(), began).await {
             Turn::Any => {}
-            Turn::First(login) => first = Some(login),
+            Turn::Alone(login) => alone = Some(login),
             Turn::Refused(at) => return Err(Unopened::Refused(at)),
+            Turn::Failed(failure) => return Err(Unopened::Failed(failure)),
         }
     }
     let credentials = settings.username.clone().zip(password);
@@ -63,13 +64,8 @@ pub(crate) async fn open(
     };
     let mut progress = Progress::brief();
     let opened = state.dialer.open(&target, deadline, &mut progress).await;
-    if let Some(first) = first {
-        match &opened {
-            Ok(_) => first.works(),
-            Err(failure) if failure.is_refused_login() => first.refused(pass.began()),
-            // The next one is the first then.
-            Err(_) => {}
-        }
+    if let Some(alone) = alone {
+        alone.ended(opened.as_ref().map(|_| ()), began);
     }
     Ok(opened?)
 }

@@ -7,6 +7,7 @@ use shared::aws::error::StorageError;
 use shared::aws::messages::{Claim, Record, TAKEN_WITHIN};
 use shared::clock::random;
 use shared::model::connection::{Health, HealthStatus};
+use shared::model::health::Trouble;
 use shared::model::message::{Attempt, AttemptResult, Message, Outcome, RecipientStatus};
 use shared::model::sender::NoSender;
 use shared::model::timestamp::{Timestamp, millis};
@@ -52,8 +53,11 @@ pub(crate) async fn write(state: &State, claim: &Claim, fate: Fate) -> Result<()
     let Record {
         message, patience, ..
     } = &mut record;
+    // Whether somebody may mend before its time what the message waits for.
+    let mut held = false;
     match fate {
         Fate::Attempted(result) => {
+            held = matches!(result.trouble, Some(Trouble::Unwell(_)));
             let chance = u16::from_be_bytes(random());
             message.conclude(result, patience, state.ambiguous, now, chance);
             // Another attempt takes another start.
@@ -67,12 +71,20 @@ pub(crate) async fn write(state: &State, claim: &Claim, fate: Fate) -> Result<()
             message.park(patience, health.why_it_waits(), now, health.look_again(now));
         }
         Fate::Held(health) => {
+            held = true;
             let reason = health.reason.as_deref().unwrap_or_default();
             let until = health.next_attempt_at.unwrap_or(now);
             message.back_off(patience, reason, until, now);
         }
-        Fate::Limited(start) => message.wait_for_start(patience, start, now),
+        Fate::Limited(start) => {
+            held = true;
+            message.wait_for_start(patience, start, now);
+        }
         Fate::Again => return queue_again(state, claim, record, now).await,
+    }
+    record.look_at = None;
+    if held {
+        record.hold(now);
     }
     conclude(state, claim, &record).await
 }

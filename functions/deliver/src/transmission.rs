@@ -26,6 +26,7 @@ pub(crate) struct Transmission<'a> {
     /// How many more may leave: one, as long as it is to be found out whether the connection works.
     may_leave: usize,
     session: UnderWay,
+    had_session: bool,
     /// The message that found something wrong with the connection: no other leaves after it.
     trouble: Option<(Leaving<'a>, AttemptResult)>,
     /// Whether the server has judged any.
@@ -101,6 +102,7 @@ impl<'a> Transmission<'a> {
             in_flight: VecDeque::new(),
             may_leave: if probing { 1 } else { usize::MAX },
             session: UnderWay::default(),
+            had_session: false,
             trouble: None,
             works: false,
             storage_fails: false,
@@ -127,8 +129,14 @@ impl<'a> Transmission<'a> {
         self.may_leave = usize::MAX;
     }
 
+    /// Whether any has left through a session.
+    pub(crate) fn had_session(&self) -> bool {
+        self.had_session
+    }
+
     /// From now on they leave through another session; `warm`: one that was idle.
     pub(crate) fn change_session(&mut self, warm: bool) {
+        self.had_session = true;
         self.session = UnderWay {
             proven: warm,
             ..UnderWay::default()

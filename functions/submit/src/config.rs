@@ -4,11 +4,12 @@ use shared::aws::clients::Clients;
 use shared::aws::connections::ConnectionsTable;
 use shared::aws::content::ContentStore;
 use shared::aws::messages::MessagesTable;
+use shared::aws::places::Places;
 use shared::aws::queue::DeliveryQueue;
 use shared::clock::Clock;
-use shared::config::{ConfigError, required};
+use shared::config::{ConfigError, number, required};
 
-use crate::State;
+use crate::{QUEUED_PER_TENANT, State};
 
 /// What the environment says.
 #[derive(Debug)]
@@ -19,6 +20,7 @@ pub struct Config {
     messages_table: String,
     content_bucket: String,
     delivery_queue: String,
+    places: Places,
 }
 
 impl Config {
@@ -33,6 +35,7 @@ impl Config {
             messages_table: required("MESSAGES_TABLE")?,
             content_bucket: required("CONTENT_BUCKET")?,
             delivery_queue: required("DELIVERY_QUEUE_URL")?,
+            places: Places::new(number("QUEUED_PER_TENANT", QUEUED_PER_TENANT)?),
         })
     }
 
@@ -50,6 +53,7 @@ impl Config {
             },
             content: ContentStore::new(clients.s3(), &self.content_bucket),
             queue: DeliveryQueue::new(clients.sqs(), &self.delivery_queue),
+            places: self.places,
             clock: Clock::system(),
         }
     }

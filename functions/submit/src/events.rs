@@ -7,7 +7,7 @@
 //! comes again is known. Keys given here and in the header are the same keys; the message's JSON is compared as it was written.
 //!
 //! What is refused fails each time it comes, and so ends in the dead-letter queue. The first time, `Message Rejected` is written with
-//! the reason. Should what was missing be there later (a connection, for instance), the message is accepted after all. What fails
+//! the reason. Should what was missing be there later (a connection, or room below the tenant's quota), the message is accepted after all. What fails
 //! for now, because storage does or because the same key is being worked on, fails without that event and is to come again.
 
 mod incoming;

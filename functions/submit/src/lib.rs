@@ -18,6 +18,7 @@ use axum::extract::DefaultBodyLimit;
 use shared::aws::connections::ConnectionsTable;
 use shared::aws::content::ContentStore;
 use shared::aws::messages::MessagesTable;
+use shared::aws::places::Places;
 use shared::aws::queue::DeliveryQueue;
 use shared::clock::Clock;
 use utoipa_axum::router::OpenApiRouter;
@@ -36,9 +37,14 @@ pub struct State {
     pub content: ContentStore,
     /// The queue of deliveries, to fill.
     pub queue: DeliveryQueue,
+    /// How many messages of a tenant may be on their way.
+    pub places: Places,
     /// Time and chance.
     pub clock: Clock,
 }
+
+/// How many messages of a tenant may be on their way, where the deployment says nothing.
+pub const QUEUED_PER_TENANT: u32 = 10_000;
 
 /// The largest request: a message with its attachments.
 const MAX_BODY: usize = 4 * 1024 * 1024;

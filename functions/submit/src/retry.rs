@@ -45,6 +45,8 @@ pub(crate) async fn retry_message(
             message, patience, ..
         } = record;
         message.retry(patience, now)?;
+        record.look_at = None;
+        record.renew(now);
         // Counted before it is sent: SQS drops an entry with a number that it has seen in the last five minutes.
         record.enqueued += 1;
         Ok(())

@@ -1,13 +1,17 @@
 //! `POST /v1/messages`
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State as Shared;
 use axum::http::{HeaderMap, StatusCode};
+use shared::aws::attempts::Attempts;
 use shared::aws::error::StorageError;
-use shared::aws::item;
+use shared::aws::item::{self, Item};
 use shared::aws::messages::{Record, TAKEN_WITHIN, idempotency_key};
+use shared::aws::places::Full;
 use shared::aws::transaction::{Condition, Ended, Transaction};
+use shared::clock::random;
 use shared::model::ids::MessageId;
 use shared::model::message::Message;
 use shared::model::submission::{MessageInput, Submission};
@@ -25,7 +29,8 @@ use crate::State;
 ///
 /// The tenant's default connection sends it, whatever sender it asks for; without a default, the connection it names, else the one whose
 /// sender address is its `from`, else the only active one. It is delivered in the background: follow it by its id. At most 4 MiB. With
-/// `Idempotency-Key` a repeated request gets the first one's answer for 24 hours, and nothing is sent twice.
+/// `Idempotency-Key` a repeated request gets the first one's answer for 24 hours, and nothing is sent twice. A tenant may have so many
+/// messages that are neither sent nor at another end: one more is `quota_exceeded`, with `Retry-After`.
 #[utoipa::path(
     post, path = "/v1/messages", tag = "messages", request_body = MessageInput,
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 characters, remembered for 24 hours")),
@@ -90,7 +95,7 @@ pub(crate) async fn accept(
         None,
         &record.message,
     )?;
-    if let Some(earlier) = request.accept(&record, &answer).await? {
+    if let Some(earlier) = request.accept(record.clone(), &answer).await? {
         return Ok(earlier);
     }
     // The message is accepted. If its entry doesn't reach the queue, the sweeper finds the record when it is due.
@@ -108,43 +113,74 @@ struct Request<'a> {
     now: Timestamp,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Write {
     Message,
+    Place,
     Key,
 }
 
+/// How many shelves are asked for a place: they fill evenly.
+const SHELVES_ASKED: u32 = 3;
+
 impl Request<'_> {
-    /// Writes the record, and with it what the idempotency key stands for. An earlier request's answer, if the key has one.
-    async fn accept(&self, record: &Record, answer: &Answer) -> Result<Option<Answer>, Problem> {
-        let State { messages, .. } = self.state;
-        let item = record.to_item(Some(self.now + TAKEN_WITHIN))?;
-        let Some(key) = self.key else {
-            let put = messages.client.put_item().table_name(&messages.name);
-            put.set_item(Some(item))
-                .send()
-                .await
-                .map_err(|error| StorageError::sdk("accept a message", error))?;
-            return Ok(None);
-        };
-        let remembered = Remembered::new(&self.fingerprint, answer, self.now);
-        let key = idempotency_key(self.tenant, key.digest());
-        let ended = Transaction::new(&messages.client, &messages.name)
-            .put(Write::Message, item, Condition::none())
-            .put(
-                Write::Key,
-                item::write(key, &remembered)?,
-                Remembered::forgotten(self.now),
-            )
-            .write()
-            .await?;
-        match ended {
-            Ended::Written => Ok(None),
-            Ended::Conflict => Err(in_progress().retry_after(1)),
-            Ended::Refused(refused) => {
-                let known = refused.into_iter().find_map(|(_, item)| item);
+    /// Writes the record, and with it the place that it takes and what the idempotency key stands for. An earlier request's answer, if
+    /// the key has one.
+    async fn accept(&self, mut record: Record, answer: &Answer) -> Result<Option<Answer>, Problem> {
+        let State {
+            messages, places, ..
+        } = self.state;
+        let (shelves, first) = (places.shelves(), u32::from_be_bytes(random()));
+        let mut turned_away = 0;
+        let mut attempts = Attempts::default();
+        loop {
+            record.shelf = first.wrapping_add(turned_away) % shelves;
+            let taking = places.take(self.tenant, record.shelf, self.now);
+            let mut transaction = Transaction::new(&messages.client, &messages.name)
+                .put(
+                    Write::Message,
+                    record.to_item(Some(self.now + TAKEN_WITHIN))?,
+                    Condition::none(),
+                )
+                .update(
+                    Write::Place,
+                    taking.key,
+                    taking.expression,
+                    taking.condition,
+                );
+            if let Some(key) = self.key {
+                let remembered = Remembered::new(&self.fingerprint, answer, self.now);
+                transaction = transaction.put(
+                    Write::Key,
+                    item::write(idempotency_key(self.tenant, key.digest()), &remembered)?,
+                    Remembered::forgotten(self.now),
+                );
+            }
+            let refused = match transaction.write().await? {
+                Ended::Written => return Ok(None),
+                Ended::Conflict => {
+                    attempts.another("accept a message").await?;
+                    continue;
+                }
+                Ended::Refused(refused) => refused,
+            };
+            let met = |it| {
+                move |(write, item): &(Write, Option<Item>)| (*write == it).then(|| item.clone())
+            };
+            if let Some(known) = refused.iter().find_map(met(Write::Key)) {
                 let known: Remembered = item::read(known.ok_or_else(in_progress)?)?;
-                known.answer_to(&self.fingerprint).map(Some)
+                return known.answer_to(&self.fingerprint).map(Some);
+            }
+            let full = refused.iter().find_map(met(Write::Place)).flatten();
+            let full: Full = item::read(full.unwrap_or_default())?;
+            if full.until() <= self.now {
+                let counting = messages.count_places(self.tenant, record.shelf, &full, self.now);
+                counting.await?;
+                attempts.another("accept a message").await?;
+            } else if turned_away + 1 < shelves.min(SHELVES_ASKED) {
+                turned_away += 1;
+            } else {
+                return Err(no_place(places.at_most(), full.until().since(self.now)));
             }
         }
     }
@@ -168,6 +204,16 @@ impl Request<'_> {
             .map(|known| known.answer_to(&self.fingerprint))
             .transpose()
     }
+}
+
+fn no_place(at_most: u32, wait: Duration) -> Problem {
+    Problem::new(
+        ProblemType::QuotaExceeded,
+        format!(
+            "a tenant may have {at_most} messages on their way: wait until some are sent, or cancel some"
+        ),
+    )
+    .retry_after(wait.as_secs() + 1)
 }
 
 fn in_progress() -> Problem {

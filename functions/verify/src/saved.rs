@@ -101,10 +101,11 @@ pub(crate) async fn verify_connection(
 
 /// Keeps the outcome on the connection. The caller waits for the report; that it could not be kept is for us to see to.
 async fn keep(state: &State, caller: &Caller, stored: &Connection, outcome: &Outcome) {
+    let now = state.clock.now();
     let (tenant, by) = (&caller.tenant, caller.subject.as_deref());
     let keep = state
         .connections
-        .keep_verification(tenant, stored, outcome, by);
+        .keep_verification(tenant, stored, outcome, by, now);
     let connection_id = stored.id;
     match tokio::time::timeout(KEEP_WITHIN, keep).await {
         Ok(Ok(())) => {}

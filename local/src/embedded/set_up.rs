@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use aws_sdk_sqs::types::QueueAttributeName;
 
-use shared::aws::{due, message_list};
+use shared::aws::{due, message_list, places};
 
 use super::{CONTENT_BUCKET, Embedded, EmbeddedError, MAX_RECEIVES, REGION, service};
 
@@ -34,17 +34,17 @@ impl Embedded {
                 .build()
                 .map_err(&build)
         };
-        let due = GlobalSecondaryIndex::builder()
-            .index_name(due::INDEX)
-            .key_schema(key("due_shard", KeyType::Hash)?)
-            .key_schema(key("due_at", KeyType::Range)?)
-            .projection(
-                Projection::builder()
-                    .projection_type(ProjectionType::KeysOnly)
-                    .build(),
-            )
-            .build()
-            .map_err(&build)?;
+        let of_keys = |name: &str, hash: &str, range: &str| {
+            let keys_only = Projection::builder().projection_type(ProjectionType::KeysOnly);
+            GlobalSecondaryIndex::builder()
+                .index_name(name)
+                .key_schema(key(hash, KeyType::Hash)?)
+                .key_schema(key(range, KeyType::Range)?)
+                .projection(keys_only.build())
+                .build()
+                .map_err(&build)
+        };
+        let due = of_keys(due::INDEX, "due_shard", "due_at")?;
         let mut request = self
             .dynamodb
             .create_table()
@@ -73,6 +73,8 @@ impl Embedded {
             request
                 .attribute_definitions(attribute("tenant")?)
                 .attribute_definitions(attribute("id")?)
+                .attribute_definitions(attribute(places::OPEN_OF)?)
+                .global_secondary_indexes(of_keys(places::INDEX, places::OPEN_OF, "id")?)
                 .global_secondary_indexes(by_tenant)
         } else {
             request

@@ -7,6 +7,7 @@
 //! | `event#<ulid>` | the event of a change that leaves no other item, a deletion for instance |
 //! | `key#<digest>` | an idempotency key and the answer it stands for |
 //! | `limit#<what>` | how often the tenant has done that within the window that is open: the functions' own |
+//! | `quota#connections` | how many connections the tenant has: changed in the transactions that create and delete them |
 //! | `rate#<connection id>` | the starts that are reserved through a connection with limits |
 //! | `name#<folded name>` | holds a name for the connection that has it |
 //! | `secret#<name>` | a secret to collect: created but not yet pointed to, or no longer pointed to |
@@ -19,15 +20,15 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::transact_get_items::TransactGetItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{Get, TransactGetItem};
-use serde::Deserialize;
+use aws_sdk_dynamodb::types::{AttributeValue, Get, TransactGetItem};
+use serde::{Deserialize, Serialize};
 
 use super::attempts::Attempts;
 use super::due;
 use super::error::StorageError;
 use super::event;
 use super::item::{self, Item, string};
-use super::transaction::{Condition, LATER};
+use super::transaction::{Condition, Ended, LATER, Transaction};
 use crate::model::connection::{
     Connection, Health, HealthStatus, Verification, VerificationStatus,
 };
@@ -72,6 +73,19 @@ pub fn name_key(tenant: &Tenant, name: &str) -> Item {
 #[must_use]
 pub fn idempotency_key(tenant: &Tenant, digest: &str) -> Item {
     item::key(&tenant.key(), &format!("key#{digest}"))
+}
+
+/// The key of the number of connections that a tenant has (`held`). It is changed with them, in one transaction, and so is never wrong.
+#[must_use]
+pub fn quota_key(tenant: &Tenant) -> Item {
+    item::key(&tenant.key(), "quota#connections")
+}
+
+/// Holds while a tenant has fewer connections than `at_most`.
+#[must_use]
+pub fn below_quota(at_most: u32) -> Condition {
+    Condition::new("attribute_not_exists(held) OR held < :at_most")
+        .with(":at_most", item::number(at_most))
 }
 
 /// The key of a connection's reservations.
@@ -233,20 +247,20 @@ impl ConnectionsTable {
         name: &str,
         now: Timestamp,
     ) -> Result<(), StorageError> {
-        let request = self
-            .client
-            .put_item()
-            .table_name(&self.name)
-            .set_item(Some(secret_note(tenant, name, now)));
-        request
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| StorageError::sdk("note a secret", error))
+        // A transaction, as DynamoDB knows one that the SDK repeats by its token: a put whose repetition came late would note a secret that
+        // is in use by then.
+        let note = secret_note(tenant, name, now);
+        let noted = Transaction::new(&self.client, &self.name).put((), note, Condition::none());
+        match noted.write().await? {
+            Ended::Written => Ok(()),
+            Ended::Refused(_) | Ended::Conflict => Err(StorageError::contended("note a secret")),
+        }
     }
 
-    /// Keeps the outcome of verifying `connection` as it is saved; one that passed also ends its suspension or backing off. Left undone when its settings have changed since, as the outcome
-    /// is then about something that no longer is, and when there is one that is no older. The write carries its event; `by` is who asked for the verification.
+    /// Keeps the outcome of verifying `connection` as it is saved; one that passed, until `finished`, also ends its suspension or backing
+    /// off, be it as old as the verification's last seconds. Left undone when its settings have changed since, as the outcome
+    /// is then about something that no longer is, and when there is one that is no older. The write carries its event; `by` is who asked
+    /// for the verification.
     ///
     /// # Errors
     /// When the table can't be written.
@@ -256,53 +270,78 @@ impl ConnectionsTable {
         connection: &Connection,
         verification: &Verification,
         by: Option<&str>,
+        finished: Timestamp,
     ) -> Result<(), StorageError> {
         const OPERATION: &str = "keep a verification";
-        let corrupt = |error| StorageError::corrupt(OPERATION, error);
         let checked_at = verification
             .checked_at
             .map_or_else(String::new, |at| at.to_string());
-        let value = serde_dynamo::to_attribute_value(verification).map_err(corrupt)?;
+        let verified = attribute(OPERATION, verification)?;
         let event = Event::verified(tenant, connection, verification, by);
         let event = event::attribute(&event)?;
-        let recovers = verification.status == VerificationStatus::Passed
-            && connection.health.status != HealthStatus::Ok;
-        let health = verification.checked_at.filter(|_| recovers).map(Health::ok);
-        let health = health
-            .map(|health| serde_dynamo::to_attribute_value(health).map_err(corrupt))
-            .transpose()?
-            .map(|health| Item::from([(":health".to_owned(), health)]));
-        let request = self
-            .client
-            .update_item()
-            .table_name(&self.name)
-            .set_key(Some(connection_key(tenant, connection.id)))
-            .update_expression(if health.is_some() {
-                "SET verification = :verification, event = :event, health = :health"
-            } else {
-                "SET verification = :verification, event = :event"
-            })
-            .set_expression_attribute_values(health)
-            .condition_expression(
-                "version = :version AND (attribute_type(verification.checked_at, :null) OR verification.checked_at < :checked_at)",
-            )
-            .expression_attribute_values(":null", string("NULL"))
-            .expression_attribute_values(":checked_at", string(checked_at))
-            .expression_attribute_values(":verification", value)
-            .expression_attribute_values(":event", event)
-            .expression_attribute_values(":version", item::number(connection.version));
-        match request.send().await {
-            Err(error)
-                if !matches!(
-                    error.as_service_error(),
-                    Some(UpdateItemError::ConditionalCheckFailedException(_))
-                ) =>
-            {
-                Err(StorageError::sdk(OPERATION, error))
+        let passed = verification.status == VerificationStatus::Passed;
+        let mut recovers = passed && connection.health.status != HealthStatus::Ok;
+        // What was read may have changed while the server was asked: then it is the other of the two writes.
+        for _ in 0..2 {
+            let newer = "version = :version AND (attribute_type(verification.checked_at, :null) OR verification.checked_at < :checked_at)";
+            let mut request = self
+                .client
+                .update_item()
+                .table_name(&self.name)
+                .set_key(Some(connection_key(tenant, connection.id)))
+                .expression_attribute_values(":null", string("NULL"))
+                .expression_attribute_values(":checked_at", string(&checked_at))
+                .expression_attribute_values(":verification", verified.clone())
+                .expression_attribute_values(":event", event.clone())
+                .expression_attribute_values(":version", item::number(connection.version))
+                .update_expression(if recovers {
+                    "SET verification = :verification, event = :event, health = :health"
+                } else {
+                    "SET verification = :verification, event = :event"
+                });
+            if recovers {
+                let health = attribute(OPERATION, &Health::ok(finished))?;
+                request = request.expression_attribute_values(":health", health);
             }
-            _ => Ok(()),
+            request = if passed {
+                let ill = "health.#status <> :ok AND health.since <= :finished";
+                let condition = if recovers {
+                    format!("{newer} AND {ill}")
+                } else {
+                    format!("{newer} AND NOT ({ill})")
+                };
+                request
+                    .condition_expression(condition)
+                    .expression_attribute_names("#status", "status")
+                    .expression_attribute_values(":ok", attribute(OPERATION, &HealthStatus::Ok)?)
+                    .expression_attribute_values(":finished", string(finished.to_string()))
+            } else {
+                request.condition_expression(newer)
+            };
+            match request.send().await {
+                Ok(_) => break,
+                Err(error)
+                    if error
+                        .as_service_error()
+                        .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+                {
+                    if !passed {
+                        break;
+                    }
+                    recovers = !recovers;
+                }
+                Err(error) => return Err(StorageError::sdk(OPERATION, error)),
+            }
         }
+        Ok(())
     }
+}
+
+fn attribute(
+    operation: &'static str,
+    value: &impl Serialize,
+) -> Result<AttributeValue, StorageError> {
+    serde_dynamo::to_attribute_value(value).map_err(|error| StorageError::corrupt(operation, error))
 }
 
 fn is_conflict(error: Option<&TransactGetItemsError>) -> bool {

@@ -9,7 +9,7 @@ use super::connections::{ConnectionsTable, connection_key};
 use super::error::StorageError;
 use super::item::{number, string};
 use super::transaction::Condition;
-use crate::model::connection::{Connection, Health, HealthStatus};
+use crate::model::connection::{Connection, Health, HealthStatus, VerificationStatus};
 use crate::model::event::Event;
 use crate::model::tenant::Tenant;
 use crate::model::timestamp::Timestamp;
@@ -77,9 +77,11 @@ impl ConnectionsTable {
         let request = request
             .condition_expression(
                 "version = :version AND ((health.#status = :ok AND health.since <= :began) OR health.#status = :backing_off \
-                 OR (health.since = :since AND health.next_attempt_at = :next))",
+                 OR (health.since = :since AND health.next_attempt_at = :next)) \
+                 AND NOT (verification.#status = :passed AND verification.checked_at > :began)",
             )
             .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":passed", attribute(&VerificationStatus::Passed)?)
             .expression_attribute_values(":ok", attribute(&HealthStatus::Ok)?)
             .expression_attribute_values(":backing_off", attribute(&HealthStatus::BackingOff)?)
             .expression_attribute_values(":began", string(began.to_string()))

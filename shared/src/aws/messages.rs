@@ -1,8 +1,9 @@
 //! The table of messages: `<tenant>/<message id>` is a message's record, `<tenant>/key/<digest>` an idempotency key, `/rejected/<digest>`
-//! the event about a message that was asked for by an event and not accepted.
+//! the event about a message that was asked for by an event and not accepted, `<tenant>/places/<shelf>` how many messages of a tenant
+//! are on their way ([`super::places`]).
 //!
 //! Beside the message as its tenant sees it, the record holds how often it was queued (`enqueued`), how long it has been tried and
-//! parked (`patience`), when the sweeper must look at it (`due_at`), and the claim of the worker that has it (`owner`, `lease_until`,
+//! parked (`patience`), when it may be looked at before its next attempt (`look_at`), when the sweeper must do so (`due_at`), and the claim of the worker that has it (`owner`, `lease_until`,
 //! `phase`).
 //!
 //! A tenant's messages, and nothing else, are in the index `by_tenant` (hash `tenant`, range `id`, with `status` and `effective`): see
@@ -22,15 +23,16 @@ use super::due;
 use super::error::StorageError;
 use super::event;
 use super::item::{self, Item, number, string};
+use super::places::{self, OPEN_OF};
 use super::queue::Delivery;
 use crate::model::event::Event;
 use crate::model::ids::{ConnectionId, MessageId};
 use crate::model::message::{Message, Status};
-use crate::model::retry::Patience;
+use crate::model::retry::{self, Patience};
 use crate::model::tenant::Tenant;
 use crate::model::timestamp::Timestamp;
 
-/// How long a record is kept after its message was accepted.
+/// How long a record is kept after its message was accepted, or retried by hand.
 pub const KEPT: Duration = Duration::from_hours(2160);
 /// How long after an entry was queued the sweeper looks whether anyone took it.
 pub const TAKEN_WITHIN: Duration = Duration::from_mins(10);
@@ -57,6 +59,15 @@ pub struct Record {
     /// The start that is reserved for the next attempt, where the connection's rate is limited.
     #[serde(default)]
     pub reserved: Option<Reserved>,
+    /// How often a worker has given it up, with an attempt or without.
+    #[serde(default)]
+    pub turns: u32,
+    /// When it may be looked at before `next_attempt_at`, as what it waits for is its connection, which may be another by then.
+    #[serde(default)]
+    pub look_at: Option<Timestamp>,
+    /// The shelf on which the message has its place.
+    #[serde(default)]
+    pub shelf: u32,
     /// When the record expires, in seconds since 1970 (DynamoDB's time to live).
     pub expires: i64,
     /// How long it has been tried.
@@ -72,6 +83,9 @@ pub struct Record {
 pub struct Reserved {
     /// Through which connection.
     pub connection_id: ConnectionId,
+    /// By which version of its limits.
+    #[serde(default)]
+    pub version: u64,
     /// From when on.
     pub at: Timestamp,
 }
@@ -86,10 +100,34 @@ impl Record {
             enqueued: 1,
             concurrency: None,
             reserved: None,
+            turns: 0,
+            look_at: None,
+            shelf: 0,
             expires,
             patience: Patience::default(),
             message,
         }
+    }
+
+    /// Has a message that waits for its connection's limit or health looked at before its next attempt, from minute to minute: the tenant
+    /// may have changed the connection. Nothing is spent by that; one whose time has not come waits on for the same.
+    pub fn hold(&mut self, now: Timestamp) {
+        let next = self.message.next_attempt_at;
+        self.look_at = next
+            .map(|at| now + retry::look_again(at.since(now)))
+            .filter(|look_at| next.is_some_and(|at| *look_at < at));
+    }
+
+    /// When the sweeper must look at a message that waits for its next attempt.
+    #[must_use]
+    pub fn due(&self) -> Option<Timestamp> {
+        let next = self.message.next_attempt_at?;
+        Some(self.look_at.map_or(next, |look_at| look_at.min(next)))
+    }
+
+    /// Has the record kept for as long as that of a message accepted now: it may be tried for weeks again.
+    pub fn renew(&mut self, now: Timestamp) {
+        self.expires = self.expires.max((now + KEPT).as_secs());
     }
 
     /// The queue entry for this message.
@@ -101,7 +139,7 @@ impl Record {
         }
     }
 
-    /// The item, to be looked at by the sweeper at `due` if nothing has happened.
+    /// The item, to be looked at by the sweeper at `due` if nothing has happened; never, of a message at its end.
     ///
     /// # Errors
     /// When it can't be written as an item, which is a fault of ours.
@@ -109,6 +147,8 @@ impl Record {
         let mut item = item::write(message_key(&self.tenant, self.message.id), self)?;
         if let Some(at) = due {
             due::mark(&mut item, &self.message.id.to_string(), at);
+            let open_of = places::open_of(&self.tenant, self.shelf);
+            item.insert(OPEN_OF.to_owned(), string(open_of));
         }
         Ok(item)
     }
@@ -180,7 +220,7 @@ impl MessagesTable {
         output.item.map(item::read).transpose()
     }
 
-    /// Claims a message for `owner` until `lease_until`: one that is queued, or due to be retried, or whose claim expired before the
+    /// Claims a message for `owner` until `lease_until`: one that is queued, or due to be retried or looked at, or whose claim expired before the
     /// body could have left. `None` when there is nothing to do: the entry was delivered twice, or another worker has it.
     ///
     /// # Errors
@@ -192,7 +232,8 @@ impl MessagesTable {
         now: Timestamp,
         lease_until: Timestamp,
     ) -> Result<Option<Claim>, StorageError> {
-        // `owner` is new with each call: if it is there already, the SDK repeats a request whose answer was lost.
+        // `owner` is new with each call: if it is there already, the SDK repeats a request whose answer was lost. Such a request may even
+        // arrive when the claim is long in use: it must not undo the fence.
         let request = self
             .client
             .update_item()
@@ -200,9 +241,9 @@ impl MessagesTable {
             .set_key(Some(message_key(&delivery.tenant, delivery.message_id)))
             .update_expression("SET #status = :sending, #owner = :owner, lease_until = :lease, due_shard = :shard, due_at = :lease, phase = :before, updated_at = :now REMOVE event")
             .condition_expression(
-                "#status = :queued OR (#status = :retrying AND next_attempt_at <= :now) \
+                "#status = :queued OR (#status = :retrying AND (next_attempt_at <= :now OR look_at <= :now)) \
                  OR (#status = :sending AND lease_until < :now AND phase = :before) \
-                 OR #owner = :owner",
+                 OR (#owner = :owner AND phase = :before)",
             )
             .expression_attribute_names("#status", "status")
             .expression_attribute_names("#owner", "owner")
@@ -316,7 +357,8 @@ impl MessagesTable {
     /// # Errors
     /// When the table can't be written.
     pub async fn conclude(&self, claim: &Claim, concluded: &Record) -> Result<bool, StorageError> {
-        let mut item = concluded.to_item(concluded.message.next_attempt_at)?;
+        let mut item = concluded.to_item(concluded.due())?;
+        item.insert("turns".to_owned(), number(claim.record.turns + 1));
         let (before, after) = (&claim.record.message, &concluded.message);
         if let Some(event) = Event::delivered(&concluded.tenant, before, after) {
             event::carry(&mut item, &event)?;
@@ -368,19 +410,17 @@ impl MessagesTable {
         changed: &Record,
         due: Option<Timestamp>,
     ) -> Result<bool, StorageError> {
-        // A claim changes the status, and each attempt that follows one is kept: no state that was left comes back as it was.
+        // A claim changes the status, and each that ends is counted: no state that was left comes back as it was.
         let request = self
             .client
             .put_item()
             .table_name(&self.name)
             .set_item(Some(changed.to_item(due)?))
-            .condition_expression(
-                "#status = :status AND enqueued = :enqueued AND size(attempts) = :attempts",
-            )
+            .condition_expression("#status = :status AND enqueued = :enqueued AND turns = :turns")
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":status", status(read)?)
             .expression_attribute_values(":enqueued", number(read.enqueued))
-            .expression_attribute_values(":attempts", number(read.message.attempts.len()));
+            .expression_attribute_values(":turns", number(read.turns));
         put(request, "change a message").await
     }
 

@@ -12,6 +12,7 @@ pub mod health;
 pub mod item;
 pub mod message_list;
 pub mod messages;
+pub mod places;
 pub mod queue;
 pub mod rates;
 pub mod secrets;

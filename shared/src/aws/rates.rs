@@ -14,7 +14,7 @@ use super::error::StorageError;
 use super::item::{self, number};
 use crate::model::connection::Connection;
 use crate::model::ids::ConnectionId;
-use crate::model::rate::Reservations;
+use crate::model::rate::{Reservations, Start};
 use crate::model::tenant::Tenant;
 use crate::model::timestamp::Timestamp;
 
@@ -35,7 +35,7 @@ struct Kept {
 }
 
 impl Rates {
-    /// Reserves the start of a message through `connection`, at `now` or later.
+    /// Reserves the start of a message to so many recipients through `connection`, at `now` or later.
     ///
     /// # Errors
     /// When the table can't be written, or too many reserve at once.
@@ -44,8 +44,9 @@ impl Rates {
         table: &ConnectionsTable,
         tenant: &Tenant,
         connection: &Connection,
+        recipients: u32,
         now: Timestamp,
-    ) -> Result<Timestamp, StorageError> {
+    ) -> Result<Start, StorageError> {
         const OPERATION: &str = "reserve a start";
         let corrupt = |error| StorageError::corrupt(OPERATION, error);
         let mut known = self.recall(connection.id);
@@ -53,8 +54,9 @@ impl Rates {
         loop {
             let mut next = known.clone();
             next.turn += 1;
-            let start = next.reservations.reserve(&connection.settings.limits, now);
-            let last = next.reservations.last().unwrap_or(start);
+            let (limits, version) = (&connection.settings.limits, connection.limits_version);
+            let start = next.reservations.reserve(limits, version, recipients, now);
+            let last = next.reservations.last().unwrap_or(start.at);
             let reservations = serde_dynamo::to_attribute_value(&next.reservations);
             let request = table
                 .client

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, ConditionCheck, Delete, Put,
-    ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 
 use super::error::StorageError;
@@ -111,6 +111,29 @@ impl<'a, L: Copy> Transaction<'a, L> {
             .expect("a delete has a table and a key");
         self.writes
             .push((label, TransactWriteItem::builder().delete(delete).build()));
+        self
+    }
+
+    /// Changes an item, or makes it, by an update expression whose values are the condition's as well.
+    #[must_use]
+    pub fn update(
+        mut self,
+        label: L,
+        key: Item,
+        expression: &str,
+        mut condition: Condition,
+    ) -> Self {
+        let update = Update::builder()
+            .table_name(self.table)
+            .set_key(Some(key))
+            .update_expression(expression)
+            .set_condition_expression(condition.expression.take())
+            .set_expression_attribute_values(condition.values())
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .expect("an update has a table, a key and an expression");
+        self.writes
+            .push((label, TransactWriteItem::builder().update(update).build()));
         self
     }
 

@@ -50,7 +50,7 @@ impl Settings {
 pub struct Limits {
     /// Messages a minute.
     pub per_minute: Option<u32>,
-    /// Messages a day.
+    /// Recipients a day, as providers count them: a message counts once for each of its recipients.
     pub per_day: Option<u32>,
     /// Sessions at once.
     pub concurrency: Option<u32>,
@@ -72,12 +72,19 @@ pub struct Connection {
     pub health: Health,
     /// Counts the changes of the settings, from 1.
     pub version: u64,
+    /// The version that last changed how many messages may start (`per_minute`, `per_day`).
+    #[serde(default = "first")]
+    pub limits_version: u64,
     /// When it was created.
     pub created_at: Timestamp,
     /// When its settings were last changed.
     pub updated_at: Timestamp,
     /// Who changed them: `sub` of the token.
     pub updated_by: Option<String>,
+}
+
+const fn first() -> u64 {
+    1
 }
 
 impl Connection {
@@ -228,6 +235,7 @@ impl ConnectionResource {
             verification,
             health,
             version,
+            limits_version: _,
             created_at,
             updated_at,
             updated_by: _,

@@ -34,7 +34,8 @@ pub struct Message {
     pub decision: Decision,
     /// Each recipient with its own outcome.
     pub recipients: Vec<Recipient>,
-    /// The attempts so far, oldest first.
+    /// The attempts so far, oldest first: where there were more than fifty, the first ten and the last forty. Of a
+    /// reply's text there are at most 500 characters.
     pub attempts: Vec<Attempt>,
     /// The subject.
     pub subject: String,
@@ -53,7 +54,7 @@ pub struct Message {
     /// When its record last changed.
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
-    /// When it is tried again.
+    /// When it is tried again; where it waits for its connection, that is looked at before, and it may be sooner.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub next_attempt_at: Option<Timestamp>,
     /// Why nobody can send it at present; it is retried without counting attempts.
@@ -186,6 +187,10 @@ pub struct AttemptResult {
     pub trouble: Option<Trouble>,
 }
 
+/// How many attempts are kept of the beginning of a message's history, and how many of its end.
+const FIRST_KEPT: usize = 10;
+const LAST_KEPT: usize = 40;
+
 impl Message {
     /// The record of a message at its acceptance.
     #[must_use]
@@ -261,8 +266,7 @@ impl Message {
         now: Timestamp,
         chance: u16,
     ) {
-        let counted = self.attempts.iter().filter(|attempt| attempt.counted);
-        let attempt = u32::try_from(counted.count() + 1).unwrap_or(u32::MAX);
+        let attempt = patience.count(result.attempt.counted);
         let next = match result.trouble {
             None => now + retry::backoff(attempt, chance).max(result.wait),
             Some(_) => now + result.wait,
@@ -280,7 +284,7 @@ impl Message {
             match known.find(|(address, ..)| *address == recipient.email) {
                 Some((_, status, reply)) => {
                     recipient.status = *status;
-                    recipient.reply.clone_from(reply);
+                    recipient.reply = reply.clone().map(Reply::shortened);
                 }
                 None if ambiguous => recipient.status = RecipientStatus::Unknown,
                 None => continue,
@@ -290,7 +294,7 @@ impl Message {
             }
         }
         self.possible_duplicate |= ambiguous && repeat;
-        self.attempts.push(result.attempt);
+        self.keep(result.attempt);
         self.parked = None;
         match result.trouble {
             Some(Trouble::Refused(reason)) => self.park(patience, reason, now, result.wait),
@@ -323,7 +327,7 @@ impl Message {
     fn put_off(&mut self, reason: &str, until: Timestamp, now: Timestamp, waits: bool) {
         self.parked = None;
         if !waits {
-            self.attempts.push(Attempt {
+            self.keep(Attempt {
                 at: now,
                 duration_ms: 0,
                 outcome: Outcome::NotSent,
@@ -347,6 +351,15 @@ impl Message {
         patience.park(now);
         let next = now + wait;
         self.settle(now, (!patience.waits_in_vain(next)).then_some(next));
+    }
+
+    /// Adds an attempt to the history, which keeps how it began and what came last: an item may have 400 KB.
+    fn keep(&mut self, mut attempt: Attempt) {
+        attempt.reply = attempt.reply.map(Reply::shortened);
+        self.attempts.push(attempt);
+        if self.attempts.len() > FIRST_KEPT + LAST_KEPT {
+            self.attempts.remove(FIRST_KEPT);
+        }
     }
 
     /// Where the message stands by its recipients. Without a next attempt, those still open are given up.

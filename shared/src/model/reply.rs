@@ -16,3 +16,18 @@ pub struct Reply {
     #[schema(example = "User unknown")]
     pub text: String,
 }
+
+impl Reply {
+    /// The most characters that a message's record has of each reply.
+    const MAX_KEPT: usize = 500;
+
+    /// The reply with no more text than a record has room for: one has up to a hundred of them, and an item may have 400 KB.
+    #[must_use]
+    pub fn shortened(mut self) -> Self {
+        if let Some((end, _)) = self.text.char_indices().nth(Self::MAX_KEPT) {
+            self.text.truncate(end);
+            self.text.push('…');
+        }
+        self
+    }
+}

@@ -32,6 +32,13 @@ pub fn backoff(attempt: u32, chance: u16) -> Duration {
     (MINUTE * minutes).mul_f64(spread)
 }
 
+/// How long a message whose next attempt is in `wait` waits before it is looked at, as what keeps it may have changed: 5 minutes, and up to
+/// half an hour where it has hours to wait. So a large backlog doesn't keep everybody busy with looking.
+#[must_use]
+pub fn look_again(wait: Duration) -> Duration {
+    (wait / 8).clamp(5 * MINUTE, 30 * MINUTE)
+}
+
 /// What an attempt is followed by that ended without telling whether the server took the message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Ambiguous {
@@ -46,6 +53,9 @@ pub enum Ambiguous {
 /// stands still meanwhile.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Patience {
+    /// How many attempts counted.
+    #[serde(default)]
+    tried: u32,
     /// When it was last retried by hand, which starts both clocks anew.
     #[serde(default)]
     retried_at: Option<Timestamp>,
@@ -65,6 +75,15 @@ impl Patience {
             retried_at: Some(now),
             ..Self::default()
         }
+    }
+
+    /// The number of an attempt that has just been made, from 1: of those that count, and one that doesn't as the next that will.
+    pub fn count(&mut self, counted: bool) -> u32 {
+        let number = self.tried.saturating_add(1);
+        if counted {
+            self.tried = number;
+        }
+        number
     }
 
     /// Nobody can send the message: its own clock stands still from now on, if it doesn't already.

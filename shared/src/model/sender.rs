@@ -251,6 +251,7 @@ mod tests {
             verification: Verification::NEVER,
             health: Health::ok(now),
             version: 1,
+            limits_version: 1,
             created_at: now,
             updated_at: now,
             updated_by: None,

@@ -1,6 +1,6 @@
 //! The one door from a request to a message that can be accepted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -19,6 +19,8 @@ const MAX_ENTRIES: usize = 50;
 /// The most characters of a subject or a header's value. A word can't be folded, and with the header's name it must fit into the 998
 /// octets of a line (RFC 5322 §2.1.1).
 const MAX_LINE: usize = 900;
+/// The most characters of References: a long thread has many identifiers, and it can be folded between them.
+const MAX_REFERENCES: usize = 8000;
 /// The headers that a request may set besides `X-…`; all others belong to the message itself.
 const ALLOWED_HEADERS: [&str; 9] = [
     "Auto-Submitted",
@@ -353,29 +355,63 @@ fn headers(
     input: Input<BTreeMap<String, Input<String>>>,
     errors: &mut FieldErrors,
 ) -> BTreeMap<String, String> {
-    strings(input, "/headers", errors, |name, value| {
-        let token = !name.is_empty()
-            && name.len() <= 76
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        let custom = name.len() > 2 && name[..2].eq_ignore_ascii_case("x-");
-        if !token
-            || !(custom
-                || ALLOWED_HEADERS
-                    .iter()
-                    .any(|allowed| allowed.eq_ignore_ascii_case(name)))
-        {
-            return Err(Invalid::new(
-                FieldCode::NotAllowed,
-                format!(
-                    "may not be set: use X-… or one of {}",
-                    ALLOWED_HEADERS.join(", ")
-                ),
-            ));
+    let headers = strings(input, "/headers", errors, header);
+    let mut names = BTreeSet::new();
+    for name in headers.keys() {
+        if !names.insert(name.to_ascii_lowercase()) {
+            errors.push(
+                child("/headers", name),
+                FieldCode::Duplicate,
+                "is given twice: the names of headers don't differ by case",
+            );
         }
-        text::line(value, MAX_LINE)
-    })
+    }
+    headers
+}
+
+fn header(name: &str, value: &str) -> Result<String, Invalid> {
+    let token = !name.is_empty()
+        && name.len() <= 76
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if token && name.len() > 2 && name[..2].eq_ignore_ascii_case("x-") {
+        return text::line(value, MAX_LINE);
+    }
+    let allowed = ALLOWED_HEADERS
+        .iter()
+        .find(|allowed| allowed.eq_ignore_ascii_case(name));
+    let Some(&allowed) = allowed else {
+        return Err(Invalid::new(
+            FieldCode::NotAllowed,
+            format!(
+                "may not be set: use X-… or one of {}",
+                ALLOWED_HEADERS.join(", ")
+            ),
+        ));
+    };
+    let value = match allowed {
+        "References" => text::line(value, MAX_REFERENCES)?,
+        _ => text::line(value, MAX_LINE)?,
+    };
+    if value.split(' ').any(|word| word.len() > MAX_LINE) {
+        return Err(Invalid::new(
+            FieldCode::TooLong,
+            format!("must have at most {MAX_LINE} characters between two spaces"),
+        ));
+    }
+    // Encoded words may stand for the name of a list (RFC 2919 §3), and for nothing in the others.
+    let exact = match allowed {
+        "List-Id" => value.find('<').map_or("", |at| &value[at..]),
+        _ => &value,
+    };
+    if !exact.is_ascii() {
+        return Err(Invalid::new(
+            FieldCode::NotAllowed,
+            "must be ASCII: this header's syntax has no other characters",
+        ));
+    }
+    Ok(value)
 }
 
 /// An object whose values are strings, each checked with its key.

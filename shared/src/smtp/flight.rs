@@ -9,6 +9,7 @@ pub struct Body {
     bytes: Vec<u8>,
     size: usize,
     eight_bit: bool,
+    utf8_header: bool,
 }
 
 /// A message that can't leave: it holds a CR or LF that is not part of a CRLF, or a NUL (RFC 5321 §4.1.1.4).
@@ -56,6 +57,7 @@ impl Body {
             bytes,
             size: message.len(),
             eight_bit: !message.is_ascii(),
+            utf8_header: !header(message).is_ascii(),
         })
     }
 
@@ -71,6 +73,12 @@ impl Body {
         self.eight_bit
     }
 
+    /// Whether its header holds octets above 127, and so needs SMTPUTF8 (RFC 6532 §3).
+    #[must_use]
+    pub fn has_utf8_header(&self) -> bool {
+        self.utf8_header
+    }
+
     /// The octets that leave, the final dot included.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -82,6 +90,12 @@ impl Body {
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
+}
+
+/// What is before the empty line.
+fn header(message: &[u8]) -> &[u8] {
+    let end = memchr::memmem::find(message, b"\r\n\r\n");
+    &message[..end.unwrap_or(message.len())]
 }
 
 /// The parameters of MAIL.

@@ -77,8 +77,10 @@ impl Session {
         let parameters = MailParameters {
             size: extensions.size.then_some(body.size()),
             eight_bit: body.is_eight_bit(),
-            smtputf8: envelope.from.needs_smtputf8()
-                || envelope.to.iter().any(EmailAddress::needs_smtputf8) && extensions.smtputf8,
+            smtputf8: extensions.smtputf8
+                && (envelope.from.needs_smtputf8()
+                    || envelope.to.iter().any(EmailAddress::needs_smtputf8)
+                    || body.has_utf8_header()),
         };
         let plan = Plan {
             envelope,

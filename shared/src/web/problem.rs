@@ -45,6 +45,8 @@ pub enum ProblemType {
     Validation,
     /// The idempotency key was used with another body.
     IdempotencyMismatch,
+    /// As much as the tenant may have.
+    QuotaExceeded,
     /// Too often.
     RateLimited,
     /// Our fault.
@@ -135,6 +137,11 @@ impl ProblemType {
                 "idempotency_mismatch",
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "The idempotency key was used for another request",
+            ),
+            Self::QuotaExceeded => (
+                "quota_exceeded",
+                StatusCode::TOO_MANY_REQUESTS,
+                "The tenant has as much as it may have",
             ),
             Self::RateLimited => (
                 "rate_limited",

@@ -36,7 +36,7 @@ pub struct Delivered {
     pub effective: Effective,
     /// Each recipient with its own outcome.
     pub recipients: Vec<RecipientOutcome>,
-    /// How many attempts there were.
+    /// How many attempts its history has.
     pub attempts: usize,
     /// The last one.
     pub last_attempt: Option<LastAttempt>,
@@ -111,6 +111,7 @@ impl Event {
             Status::Unknown => "Message Unknown",
             Status::Retrying
                 if after.attempts.len() > before.attempts.len()
+                    || after.attempts.last() != before.attempts.last()
                     || after.parked != before.parked =>
             {
                 "Message Deferred"

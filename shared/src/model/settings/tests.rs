@@ -44,6 +44,7 @@ fn stored() -> Connection {
         verification: Verification::NEVER,
         health: Health::ok(now),
         version: 1,
+        limits_version: 1,
         created_at: now,
         updated_at: now,
         updated_by: None,

@@ -234,3 +234,43 @@ fn a_message_has_at_most_50_recipients_in_all() {
 fn a_recipient_of_bcc_alone_is_enough() {
     assert!(submit(json!({"bcc": ["a@example.com"], "html": "<p>Hi</p>"})).is_ok());
 }
+
+#[test]
+fn a_header_given_twice_or_against_its_syntax_is_refused() {
+    for (headers, pointer, code) in [
+        (
+            json!({"X-A": "a", "x-a": "b"}),
+            "/headers/x-a",
+            FieldCode::Duplicate,
+        ),
+        (
+            json!({"In-Reply-To": "<è@example.com>"}),
+            "/headers/In-Reply-To",
+            FieldCode::NotAllowed,
+        ),
+        (
+            json!({"List-Id": "Novità <novità.example.com>"}),
+            "/headers/List-Id",
+            FieldCode::NotAllowed,
+        ),
+        (
+            json!({"References": "x".repeat(901)}),
+            "/headers/References",
+            FieldCode::TooLong,
+        ),
+        (
+            json!({"In-Reply-To": "<a@example.com> ".repeat(100)}),
+            "/headers/In-Reply-To",
+            FieldCode::TooLong,
+        ),
+    ] {
+        let refused = submit(with("headers", headers)).expect_err(pointer);
+        assert_eq!(refused, one(pointer, code));
+    }
+}
+
+#[test]
+fn the_thread_of_a_message_may_be_long_and_the_name_of_a_list_in_any_script() {
+    let headers = json!({"References": "<0123456789abcdef@example.com> ".repeat(250), "List-Id": "Novità <news.example.com>"});
+    assert!(submit(with("headers", headers)).is_ok());
+}
