@@ -1,4 +1,4 @@
-"""What the code asks of a deployment: variables, routes, calls to AWS, tables. Read from the sources, so that nobody keeps two lists."""
+"""What the code asks of a deployment: variables, routes, calls to AWS, tables. Read from the sources: nobody keeps two lists."""
 
 import json
 import re
@@ -80,7 +80,7 @@ def crate(function: str) -> str:
     return "\n".join(_read(path) for path in paths if path.name != "tests.rs")
 
 
-# Variables ------------------------------------------------------------------------------------------------------------------------------
+# Variables ----------------------------------------------------------------------------------------
 
 VARIABLE = re.compile(r'\b(?:required|optional|list|number)(?:::<[^>]*>)?\(\s*"([A-Z_]+)"|const NAME: &str = "([A-Z_]+)"')
 
@@ -105,7 +105,7 @@ def variables(function: str) -> frozenset:
     return frozenset(names - GIVEN_BY_LAMBDA)
 
 
-# Calls ----------------------------------------------------------------------------------------------------------------------------------
+# Calls --------------------------------------------------------------------------------------------
 
 CALL = re.compile(r"\b(\w+)\s*\.\s*client\s*\.\s*(\w+)\(\)")
 INDEX = re.compile(r'pub const INDEX: &str = "(\w+)"')
@@ -186,7 +186,7 @@ def _of_the_sweeper(text: str) -> set:
     return found
 
 
-# Routes ---------------------------------------------------------------------------------------------------------------------------------
+# Routes -------------------------------------------------------------------------------------------
 
 
 @cache
@@ -207,7 +207,7 @@ def function_of(operation: str) -> str:
     return found
 
 
-# Tables ---------------------------------------------------------------------------------------------------------------------------------
+# Tables -------------------------------------------------------------------------------------------
 
 
 def _constant(name: str) -> str:

@@ -8,4 +8,4 @@ from checks import complaints
 
 class Template(unittest.TestCase):
     def test_the_templates_and_the_code_fit_together(self):
-        self.assertEqual(complaints(templates.load()), [])
+        self.assertEqual(list(complaints(templates.load())), [])

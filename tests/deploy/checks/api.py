@@ -5,7 +5,7 @@ from templates import of_type, render
 
 from . import check, differ
 
-# The contract's "Who may call": what a token must be allowed to do. To verify and to ask for settings makes this system dial, on behalf
+# The contract's "Who may call": what a token must be allowed to do. To verify, and to ask for settings, makes this system dial on behalf
 # of whoever fills in a connection.
 SCOPES = {
     "list_connections": "connections:read",
@@ -65,10 +65,12 @@ def other_routes(templates):
     of_path = {key.split(" ")[1]: function for key, function in keys.items()}
     wanted = {f"ANY {path}": function for path, function in of_path.items() if function != "connections"}
     others = {key: route for key, route in _routes(root).items() if key not in keys}
-    yield from differ("where other methods go", {key: _function(root, it) for key, it in others.items()}, wanted | {"$default": "connections"})
+    yield from differ(
+        "where other methods go", {key: _function(root, it) for key, it in others.items()}, wanted | {"$default": "connections"}
+    )
     for key, route in others.items():
         yield from differ(f"the authorization of {key}", route["AuthorizationType"], "NONE")
-        yield from differ(f"the authorizer of {key}", route.get("AuthorizerId"), None)
+        yield from differ(f"the authorizer of {key}", (route.get("AuthorizerId"), route.get("AuthorizationScopes")), (None, None))
 
 
 @check("root")
@@ -96,7 +98,11 @@ def integrations(templates):
     }
     for name, it in of_type(root, "AWS::ApiGatewayV2::Integration").items():
         properties = it["Properties"]
-        yield from differ(f"{name}", (properties["IntegrationType"], properties["PayloadFormatVersion"], properties["TimeoutInMillis"]), ("AWS_PROXY", "2.0", 30000))
+        yield from differ(
+            f"{name}",
+            (properties["IntegrationType"], properties["PayloadFormatVersion"], properties["TimeoutInMillis"]),
+            ("AWS_PROXY", "2.0", 30000),
+        )
         if f"${{{properties['IntegrationUri']['Fn::GetAtt'][0]}}}" not in allowed:
             yield f"the API may not invoke the function of {name}"
 
@@ -107,6 +113,7 @@ def stage(templates):
     (it,) = of_type(root, "AWS::ApiGatewayV2::Stage").values()
     stage = it["Properties"]
     yield from differ("the stage", stage["StageName"], "$default")
+    yield from differ("what it waits for", root["Resources"][it["DependsOn"]]["Properties"]["RouteKey"], "$default")
     yield from differ("its deployment", stage["AutoDeploy"], True)
     settings = stage["DefaultRouteSettings"]
     yield from differ("its rate", settings["ThrottlingRateLimit"], {"Ref": "RequestsPerSecond"})
@@ -115,6 +122,7 @@ def stage(templates):
     if not 0 < unknown["ThrottlingRateLimit"] <= 10 or not 0 < unknown["ThrottlingBurstLimit"] <= 20:
         yield "what is not there is not throttled"
     yield from differ("its access log", render(stage["AccessLogSettings"]["DestinationArn"]), "${ApiLog.Arn}")
+    yield from differ("its metrics for each route", settings["DetailedMetricsEnabled"], True)
     for field in ("requestId", "routeKey", "status", "authorizer.error"):
         if f"$context.{field}" not in stage["AccessLogSettings"]["Format"]:
             yield f"the access log says nothing of {field}"

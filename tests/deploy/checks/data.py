@@ -31,7 +31,11 @@ def tables(templates):
             kind = "INCLUDE" if indexes[it["IndexName"]][1] else "KEYS_ONLY"
             yield from differ(f"what {it['IndexName']} of {name} holds", it["Projection"]["ProjectionType"], kind)
         attributes = set(keys.values()).union(*(of.values() for of, _ in indexes.values()))
-        yield from differ(f"the attributes of {name}", {it["AttributeName"]: it["AttributeType"] for it in table["AttributeDefinitions"]}, dict.fromkeys(attributes, "S"))
+        yield from differ(
+            f"the attributes of {name}",
+            {it["AttributeName"]: it["AttributeType"] for it in table["AttributeDefinitions"]},
+            dict.fromkeys(attributes, "S"),
+        )
 
 
 @check("data")
@@ -40,11 +44,17 @@ def kept(templates):
     for name, it in of_type(data, "AWS::DynamoDB::Table").items():
         table = it["Properties"]
         yield from differ(f"the billing of {name}", table["BillingMode"], "PAY_PER_REQUEST")
-        yield from differ(f"the time to live of {name}", table["TimeToLiveSpecification"], {"AttributeName": "expires", "Enabled": True})
+        yield from differ(
+            f"the time to live of {name}", table["TimeToLiveSpecification"], {"AttributeName": "expires", "Enabled": True}
+        )
         yield from differ(f"the stream of {name}", table["StreamSpecification"], {"StreamViewType": "NEW_IMAGE"})
-        yield from differ(f"the recovery of {name}", table["PointInTimeRecoverySpecification"], {"PointInTimeRecoveryEnabled": True})
+        yield from differ(
+            f"the recovery of {name}", table["PointInTimeRecoverySpecification"], {"PointInTimeRecoveryEnabled": True}
+        )
         yield from differ(f"the protection of {name}", table["DeletionProtectionEnabled"], {"Ref": "DeletionProtection"})
-        yield from differ(f"the encryption of {name}", table["SSESpecification"], {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY})
+        yield from differ(
+            f"the encryption of {name}", table["SSESpecification"], {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY}
+        )
     for name in ("Connections", "Messages", "Content"):
         yield from differ(f"the deletion of {name}", data["Resources"][name]["DeletionPolicy"], "RetainExceptOnCreate")
         yield from differ(f"the replacement of {name}", data["Resources"][name]["UpdateReplacePolicy"], "Retain")
@@ -52,6 +62,23 @@ def kept(templates):
     # Without it, what is retained could not be read.
     yield from differ("what becomes of the key", (key["DeletionPolicy"], key["UpdateReplacePolicy"]), ("Retain", "Retain"))
     yield from differ("the rotation of the key", key["Properties"]["EnableKeyRotation"], True)
+    allowed = {
+        statement["Sid"]: (render(who), statement["Action"], render(statement.get("Condition", {})))
+        for statement in key["Properties"]["KeyPolicy"]["Statement"]
+        for who in statement["Principal"].values()
+    }
+    logs = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:*"
+    wanted = {
+        "Administration": ("arn:${AWS::Partition}:iam::${AWS::AccountId}:root", "kms:*", "{}"),
+        "Logs": (
+            "logs.${AWS::Region}.${AWS::URLSuffix}",
+            ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
+            render({"ArnLike": {"kms:EncryptionContext:aws:logs:arn": {"Fn::Sub": logs}}}),
+        ),
+        "Notices": (render(["events.amazonaws.com", "cloudwatch.amazonaws.com"]), ["kms:Decrypt", "kms:GenerateDataKey"], "{}"),
+    }
+    yield from differ("who may use the key", allowed, wanted)
+    yield from differ("when there is a key", key["Condition"], "MakesKey")
     yield from differ("the default protection", data["Parameters"]["DeletionProtection"]["Default"], "true")
 
 
@@ -63,7 +90,9 @@ def content(templates):
     yield from differ("public access", bucket["PublicAccessBlockConfiguration"], dict.fromkeys(blocked, True))
     yield from differ("the owner", bucket["OwnershipControls"]["Rules"], [{"ObjectOwnership": "BucketOwnerEnforced"}])
     (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    yield from differ("the encryption", encryption["ServerSideEncryptionByDefault"], {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY})
+    yield from differ(
+        "the encryption", encryption["ServerSideEncryptionByDefault"], {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY}
+    )
     # Else each message costs a call to KMS.
     yield from differ("the bucket's own key", encryption["BucketKeyEnabled"], True)
     rules = {it["Id"]: it for it in bucket["LifecycleConfiguration"]["Rules"] if it["Status"] == "Enabled"}
@@ -95,12 +124,24 @@ def queues(templates):
         # A call to KMS every hour, not every five minutes.
         yield from differ(f"how long {name} uses a data key", it["KmsDataKeyReusePeriodSeconds"], 3600)
         yield from differ(f"the retention of {name}", it["MessageRetentionPeriod"], 1209600 if name in DLQS else 345600)
-        yield from differ(f"whether {name} is FIFO", (it.get("FifoQueue", False), render(it["QueueName"]).endswith(".fifo")), (name.startswith("Deliveries"),) * 2)
+        yield from differ(
+            f"whether {name} is FIFO",
+            (it.get("FifoQueue", False), render(it["QueueName"]).endswith(".fifo")),
+            (name.startswith("Deliveries"),) * 2,
+        )
     for name, dlq in QUEUES.items():
-        yield from differ(f"where {name} gives up", there[name]["RedrivePolicy"], {"deadLetterTargetArn": {"Fn::GetAtt": [dlq, "Arn"]}, "maxReceiveCount": 5})
+        yield from differ(
+            f"where {name} gives up",
+            there[name]["RedrivePolicy"],
+            {"deadLetterTargetArn": {"Fn::GetAtt": [dlq, "Arn"]}, "maxReceiveCount": 5},
+        )
         redrive = there[dlq]["RedriveAllowPolicy"]
         arn = f"arn:${{AWS::Partition}}:sqs:${{AWS::Region}}:${{AWS::AccountId}}:{render(there[name]['QueueName'])}"
-        yield from differ(f"whose dead letters are in {dlq}", (redrive["redrivePermission"], list(map(render, redrive["sourceQueueArns"]))), ("byQueue", [arn]))
+        yield from differ(
+            f"whose dead letters are in {dlq}",
+            (redrive["redrivePermission"], list(map(render, redrive["sourceQueueArns"]))),
+            ("byQueue", [arn]),
+        )
     throughput = (there["Deliveries"]["DeduplicationScope"], there["Deliveries"]["FifoThroughputLimit"])
     yield from differ("the throughput of deliveries", throughput, ("messageGroup", "perMessageGroupId"))
     for name in ("Requests", "RequestsDlq"):

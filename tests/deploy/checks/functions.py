@@ -50,26 +50,39 @@ def built(templates):
     yield from differ("the runtime", (usual["Runtime"], usual["Handler"]), ("provided.al2023", "bootstrap"))
     yield from differ("the architecture", usual["Architectures"], [{"Ref": "Architecture"}])
     yield from differ("its default", root["Parameters"]["Architecture"]["Default"], "arm64")
-    yield from differ("tracing", root["Parameters"]["Tracing"]["Default"], "PassThrough")
+    yield from differ("tracing", usual["Tracing"], {"Ref": "Tracing"})
+    yield from differ("its default", root["Parameters"]["Tracing"]["Default"], "PassThrough")
     there = {name.removesuffix("Function").lower() for name in of_type(root, "AWS::Serverless::Function")}
     yield from differ("the functions", there, set(source.FUNCTIONS))
     for name in source.FUNCTIONS:
         resource, function = root["Resources"][f"{name.capitalize()}Function"], _function(root, name)
-        yield from differ(f"how {name} is built", resource["Metadata"], {"BuildMethod": "rust-cargolambda", "BuildProperties": {"Binary": name}})
+        yield from differ(
+            f"how {name} is built", resource["Metadata"], {"BuildMethod": "rust-cargolambda", "BuildProperties": {"Binary": name}}
+        )
         # From its package: a build of the workspace would unite its dependencies' features with those of the benches.
         yield from differ(f"where {name} is built", function["CodeUri"], f"functions/{name}")
+        yield from differ(f"the name of {name}", render(function["FunctionName"]), f"${{AWS::StackName}}-{name}")
         yield from differ(f"the memory of {name}", function["MemorySize"], {"Ref": f"{name.capitalize()}Memory"})
         yield from differ(f"whether {name} is in the VPC", "VpcConfig" in function, name in INSIDE)
         if name in INSIDE:
             condition, inside, otherwise = function["VpcConfig"]["Fn::If"]
             yield from differ(f"when {name} is in the VPC", (condition, otherwise), ("HasNetwork", {"Ref": "AWS::NoValue"}))
-            yield from differ(f"the group of {name}", list(map(render, inside["SecurityGroupIds"])), ["${NetworkStack.Outputs.SecurityGroupId}"])
-            yield from differ(f"the subnets of {name}", inside["SubnetIds"], {"Fn::Split": [",", {"Fn::GetAtt": ["NetworkStack", "Outputs.SubnetIds"]}]})
+            yield from differ(
+                f"the group of {name}", list(map(render, inside["SecurityGroupIds"])), ["${NetworkStack.Outputs.SecurityGroupId}"]
+            )
+            yield from differ(
+                f"the subnets of {name}",
+                inside["SubnetIds"],
+                {"Fn::Split": [",", {"Fn::GetAtt": ["NetworkStack", "Outputs.SubnetIds"]}]},
+            )
+
+    reserved = {"Fn::If": ["ReservesVerify", {"Ref": "VerifyConcurrency"}, {"Ref": "AWS::NoValue"}]}
+    yield from differ("what is reserved for verify", _function(root, "verify")["ReservedConcurrentExecutions"], reserved)
 
 
 @check("root", "queue")
 def times(templates):
-    """API Gateway waits for 30 s, verify ends by itself after 25, an entry is out of sight for longer than anybody works on it."""
+    """API Gateway waits for 30 s, verify ends by itself after 25, an entry is out of sight for longer than it is worked on."""
     root, queue = templates["root"], templates["queue"]
     parameters = {name: root["Parameters"][_function(root, name)["Timeout"]["Ref"]] for name in source.FUNCTIONS}
     for name in ("connections", "verify", "submit"):
@@ -104,7 +117,8 @@ def statements(role: dict):
         for statement in policy["PolicyDocument"]["Statement"]:
             if "Fn::If" in statement:
                 condition, given, otherwise = statement["Fn::If"]
-                assert otherwise == {"Ref": "AWS::NoValue"}
+                if otherwise != {"Ref": "AWS::NoValue"}:
+                    raise ValueError("a statement in the place of another")
                 yield given, condition
             else:
                 yield statement, None
@@ -114,7 +128,7 @@ def listed(value) -> list:
     return value if isinstance(value, list) else [value]
 
 
-def _allowed(role: dict) -> set:
+def allowed(role: dict) -> set:
     """What a role allows: (action, resource, condition, when), each by itself."""
     return {
         (it["Effect"], action, render(resource), _condition(it.get("Condition")), when)
@@ -145,7 +159,9 @@ def _used(templates: dict, name: str) -> set:
             queue = render(mapping["Properties"]["EventSourceArn"])
             used |= {(f"sqs:{action}", queue) for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")}
     if name == "submit":
-        failures = templates["events"]["Resources"]["SubmitFailures"]["Properties"]["DestinationConfig"]["OnFailure"]["Destination"]
+        failures = templates["events"]["Resources"]["SubmitFailures"]["Properties"]["DestinationConfig"]["OnFailure"][
+            "Destination"
+        ]
         used.add(("sqs:SendMessage", render(root["Resources"]["Events"]["Properties"]["Parameters"][failures["Ref"]])))
     # Secrets Manager has a key of its own. The other services use ours in the name of whoever calls them.
     services = {action.split(":")[0] for action, _ in used} & {"dynamodb", "s3", "sqs"}
@@ -156,7 +172,9 @@ def _used(templates: dict, name: str) -> set:
         found.add(("Allow", action, KEY, f"StringEquals kms:ViaService {via}", None))
     found |= {("Allow", f"logs:{action}", f"${{{title}Log.Arn}}", None, None) for action in ("CreateLogStream", "PutLogEvents")}
     if name in INSIDE:
-        itself = f"arn:${{AWS::Partition}}:lambda:${{AWS::Region}}:${{AWS::AccountId}}:function:{render(_function(root, name)['FunctionName'])}"
+        itself = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:" + render(
+            _function(root, name)["FunctionName"]
+        )
         for action in INTERFACES:
             found.add(("Allow", action, "*", None, "HasNetwork"))
             found.add(("Deny", action, "*", f"ArnEquals lambda:SourceFunctionArn {itself}", "HasNetwork"))
@@ -168,9 +186,9 @@ def permissions(templates):
     root = templates["root"]
     for name in source.FUNCTIONS:
         role = root["Resources"][_function(root, name)["Role"]["Fn::GetAtt"][0]]
-        allowed, used = _allowed(role), _used(templates, name)
-        yield from (f"{name} may not {' '.join(filter(None, it))}" for it in used - allowed)
-        yield from (f"{name} may {' '.join(filter(None, it))}, and does not" for it in allowed - used)
+        may, used = allowed(role), _used(templates, name)
+        yield from (f"{name} may not {' '.join(filter(None, it))}" for it in used - may)
+        yield from (f"{name} may {' '.join(filter(None, it))}, and does not" for it in may - used)
         trust = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
         yield from differ(f"who is {name}", [it["Principal"] for it in trust], [{"Service": "lambda.amazonaws.com"}])
         condition, managed, otherwise = role["Properties"]["ManagedPolicyArns"]["Fn::If"]
@@ -204,7 +222,10 @@ def secrets(templates):
 def batches(templates):
     root = templates["root"]
     wanted = {"DeliverFunction": ("Deliveries", "DeliverConcurrency"), "SubmitFunction": ("Requests", "RequestsConcurrency")}
-    there = {it["Properties"]["FunctionName"]["Ref"]: it["Properties"] for it in of_type(root, "AWS::Lambda::EventSourceMapping").values()}
+    there = {
+        it["Properties"]["FunctionName"]["Ref"]: it["Properties"]
+        for it in of_type(root, "AWS::Lambda::EventSourceMapping").values()
+    }
     yield from differ("the functions behind queues", set(there), set(wanted))
     for function, (queue, concurrency) in wanted.items():
         mapping = there[function]
