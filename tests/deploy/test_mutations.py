@@ -1,7 +1,7 @@
 """That nothing can be taken out of the templates unnoticed, and no permission put in.
 
-Each key and each element of a list is taken out, one at a time; then a check must complain. What may be missing without a complaint
-is named here, with the reason.
+Each key and each element of a list is taken out, one at a time; then a check must complain. What may be missing without one is
+named here, with the reason.
 """
 
 import copy

@@ -13,8 +13,8 @@ from botocore.config import Config
 from moto import mock_aws
 
 REGION = "eu-west-3"
-# moto takes the calls to the real endpoints, so the one that is configured is left aside. What it let through would end at a proxy
-# that is not there.
+# moto takes the calls to the real endpoints, so the one that is configured is left aside. What it let through would end at a
+# proxy that is not there.
 MOTO = Config(ignore_configured_endpoint_urls=True)
 KEY = "arn:aws:kms:eu-west-3:123456789012:key/00000000-0000-0000-0000-000000000000"
 

@@ -75,7 +75,12 @@ def kept(templates):
             ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
             render({"ArnLike": {"kms:EncryptionContext:aws:logs:arn": {"Fn::Sub": logs}}}),
         ),
-        "Notices": (render(["events.amazonaws.com", "cloudwatch.amazonaws.com"]), ["kms:Decrypt", "kms:GenerateDataKey"], "{}"),
+        "Events": ("events.amazonaws.com", ["kms:Decrypt", "kms:GenerateDataKey"], "{}"),
+        "Alarms": (
+            "cloudwatch.amazonaws.com",
+            ["kms:Decrypt", "kms:GenerateDataKey"],
+            render({"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}),
+        ),
     }
     yield from differ("who may use the key", allowed, wanted)
     yield from differ("when there is a key", key["Condition"], "MakesKey")
