@@ -5,8 +5,8 @@ from templates import of_type, render
 
 from . import check, differ
 
-# The contract's "Who may call": what a token must be allowed to do. Who verifies, or asks for settings, has this system dial; that
-# is for those who fill in connections.
+# The contract's "Who may call": what a token must be allowed to do. Who verifies, or asks for settings, has this system dial:
+# that is for those who fill in connections.
 SCOPES = {
     "list_connections": "connections:read",
     "get_connection": "connections:read",
