@@ -50,7 +50,7 @@ TYPES = {
 RESOURCE_OF = {name: resource for names, resource in TYPES.values() for name in names}
 
 
-def _read(path: Path) -> str:
+def without_comments_and_tests(path: Path) -> str:
     """A source without its comments and tests."""
     text = re.sub(r"(?m)^\s*//.*$", "", path.read_text(encoding="utf-8"))
     return re.split(r"(?m)^#\[cfg\(test\)\]\s*\nmod \w+ \{", text)[0]
@@ -77,7 +77,7 @@ def _functions(text: str) -> dict:
 def crate(function: str) -> str:
     """All sources of a function's crate."""
     paths = sorted((ROOT / "functions" / function / "src").rglob("*.rs"))
-    return "\n".join(_read(path) for path in paths if path.name != "tests.rs")
+    return "\n".join(without_comments_and_tests(path) for path in paths if path.name != "tests.rs")
 
 
 # Variables ----------------------------------------------------------------------------------------
@@ -92,9 +92,9 @@ def _variables(text: str) -> set:
 @cache
 def variables(function: str) -> frozenset:
     """The variables of the environment that a function reads, and Lambda does not give by itself."""
-    helpers = _functions(_read(ROOT / "shared/src/config.rs"))
-    reached, todo = set(), [_read(ROOT / "functions" / function / "src/config.rs")]
-    names = _variables(_read(ROOT / "shared/src/aws/clients.rs"))
+    helpers = _functions(without_comments_and_tests(ROOT / "shared/src/config.rs"))
+    reached, todo = set(), [without_comments_and_tests(ROOT / "functions" / function / "src/config.rs")]
+    names = _variables(without_comments_and_tests(ROOT / "shared/src/aws/clients.rs"))
     while todo:
         text = todo.pop()
         names |= _variables(text)
@@ -141,7 +141,7 @@ def shared_calls() -> dict:
     for path in sorted((ROOT / "shared/src/aws").glob("*.rs")):
         if path.name == "transaction.rs":
             continue
-        text = _read(path)
+        text = without_comments_and_tests(path)
         index = INDEX.search(text)
         for it in re.finditer(r"(?m)^impl (\w+) ", text):
             if it[1] not in TYPES:
@@ -213,16 +213,18 @@ def function_of(operation: str) -> str:
 def _constant(name: str) -> str:
     """The value of `file::NAME` in shared/src/aws."""
     file, constant = name.split("::")
-    text = _read(ROOT / f"shared/src/aws/{file}.rs")
+    text = without_comments_and_tests(ROOT / f"shared/src/aws/{file}.rs")
     return re.search(rf'pub const {constant}: &str = "(\w+)"', text)[1]
 
 
 @cache
 def tables() -> dict:
     """The tables as `local` makes them: keys, and of each index its keys and what it holds beside them."""
-    text = _read(ROOT / "local/src/embedded/set_up.rs")
+    text = without_comments_and_tests(ROOT / "local/src/embedded/set_up.rs")
     body = _functions(text)["create_table"]
-    projected = re.search(r"PROJECTED: \[&str; \d+\] = \[([^\]]*)\]", _read(ROOT / "shared/src/aws/message_list.rs"))[1]
+    projected = re.search(
+        r"PROJECTED: \[&str; \d+\] = \[([^\]]*)\]", without_comments_and_tests(ROOT / "shared/src/aws/message_list.rs")
+    )[1]
     indexes = {}
     for name, rest in re.findall(r"\.index_name\((\w+::INDEX)\)(.*?)\.build\(\)\s*\.map_err", body, re.S):
         keys = re.findall(r'key\("(\w+)", KeyType::(Hash|Range)\)', rest)
