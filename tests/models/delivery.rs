@@ -59,6 +59,7 @@ enum Worker {
 enum Action {
     LeaseRunsOut,
     NextAttemptComes,
+    LookComes,
     DueComes,
     /// It was deleted, never arrived, or ended in the dead-letter queue.
     EntryVanishes,
@@ -72,6 +73,8 @@ enum Action {
     Intend(usize),
     Send(usize, Server),
     Conclude(usize, Again),
+    /// Not sent, as its connection is not well or has reached its limit.
+    Hold(usize),
     Crash(usize),
     /// The request to claim was repeated, and is carried out once more now.
     LateClaim(usize),
@@ -112,6 +115,7 @@ impl Model for Delivery {
         actions.extend([
             Action::LeaseRunsOut,
             Action::NextAttemptComes,
+            Action::LookComes,
             Action::DueComes,
             Action::EntryVanishes,
             Action::Sweep,
@@ -142,10 +146,15 @@ impl Model for Delivery {
                     .into_iter()
                     .chain([Action::Release(i)]),
                 ),
-                Worker::Knows(_) => actions.extend([
-                    Action::Conclude(i, Again::Tried),
-                    Action::Conclude(i, Again::GivenUp),
-                ]),
+                Worker::Knows(outcome) => {
+                    actions.extend([
+                        Action::Conclude(i, Again::Tried),
+                        Action::Conclude(i, Again::GivenUp),
+                    ]);
+                    if *outcome == Outcome::NotSent {
+                        actions.push(Action::Hold(i));
+                    }
+                }
             }
             if *worker != Worker::Idle {
                 actions.extend([Action::Crash(i), Action::LateClaim(i)]);
@@ -162,6 +171,7 @@ impl Model for Delivery {
         match action {
             Action::LeaseRunsOut => record.claim.as_mut()?.lease = Time::Come,
             Action::NextAttemptComes => *record.next_attempt.as_mut()? = Time::Come,
+            Action::LookComes => *record.look.as_mut()? = Time::Come,
             Action::DueComes => *record.due.as_mut()? = Time::Come,
             Action::EntryVanishes => state.queued = false,
             Action::Sweep => {
@@ -209,6 +219,10 @@ impl Model for Delivery {
                 let again = again == Again::Tried;
                 let verdict = verdict(outcome, self.policy, record.marked, again);
                 state.last_write(i, Operation::Conclude(i, verdict));
+            }
+            Action::Hold(i) => {
+                let verdict = verdict(Outcome::NotSent, self.policy, record.marked, true);
+                state.last_write(i, Operation::Hold(i, verdict));
             }
             Action::Crash(i) => state.end(i),
             Action::Retry => {

@@ -134,7 +134,7 @@ impl Alone {
 
 #[cfg(test)]
 mod tests {
-    use tokio::sync::oneshot;
+    use shared::smtp::{FailureCode, Stage};
 
     use super::*;
 
@@ -153,29 +153,35 @@ mod tests {
         serde_json::from_value(json).expect("a connection")
     }
 
-    #[tokio::test]
-    async fn those_who_waited_for_a_login_that_came_to_nothing_do_not_dial_again() {
-        let (logins, connection) = (Logins::default(), connection());
-        match logins.turn(&connection, false, NOW).await {
-            Turn::First(first) => first.works(NOW),
+    async fn alone(logins: &Logins, connection: &Connection, now: Timestamp) -> Alone {
+        match logins.turn(connection, false, now).await {
+            Turn::Alone(alone) => alone,
             turn => panic!("{turn:?}"),
         }
-        let later = NOW + WORKS_FOR;
-        let deadline = Instant::now() + Duration::from_mins(1);
-        let (fail, failing) = oneshot::channel();
-        let first = logins.another(&connection, later, deadline, async {
-            failing.await.expect("told")
-        });
-        let second = logins.another(&connection, later, deadline, async { panic!("dialled") });
-        let ended = async { fail.send(Err(Failure::new(Stage::Connect, FailureCode::TimedOut))) };
-        let (first, second, _) = tokio::join!(first, second, ended);
-        let codes = [first, second].map(|opened| opened.expect_err("failed").code);
-        assert_eq!(codes, [FailureCode::TimedOut; 2]);
-        // Who comes later tries.
-        let third = logins.another(&connection, later, deadline, async {
-            Err(Failure::new(Stage::Connect, FailureCode::ConnectionRefused))
-        });
-        let third = third.await.expect_err("failed");
-        assert_eq!(third.code, FailureCode::ConnectionRefused);
+    }
+
+    #[tokio::test]
+    async fn those_who_waited_for_a_login_learn_how_it_ended_and_those_who_come_later_try() {
+        let (logins, connection) = (Logins::default(), connection());
+        let failure = |code| Failure::new(Stage::Auth, code);
+        let refused = failure(FailureCode::AuthenticationRejected);
+        let lost = failure(FailureCode::ConnectionLost);
+        for ended in [Ok(()), Err(&lost), Err(&refused)] {
+            let first = alone(&logins, &connection, NOW).await;
+            let waiting = logins.turn(&connection, false, NOW);
+            let ending = async { first.ended(ended, NOW) };
+            let (told, ()) = tokio::join!(biased; waiting, ending);
+            let fits = match (ended, &told) {
+                (Ok(()), Turn::Any) => true,
+                (Err(failure), Turn::Failed(told)) => failure.code == told.code,
+                (Err(failure), Turn::Refused(at)) => failure.is_refused_login() && *at == NOW,
+                _ => false,
+            };
+            assert!(fits, "{ended:?}: {told:?}");
+            // Who comes when it says nothing any more tries alone.
+            let later = NOW + REFUSED_FOR;
+            drop(alone(&logins, &connection, later).await);
+            *logins.of(&connection).known() = Known::Nothing;
+        }
     }
 }

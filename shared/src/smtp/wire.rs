@@ -73,6 +73,8 @@ enum Stream {
 pub(crate) struct Wire {
     stream: Stream,
     replies: ReplyReader,
+    /// Whether something came in since the last flight left.
+    heard: bool,
 }
 
 impl Wire {
@@ -88,6 +90,7 @@ impl Wire {
         Self {
             stream,
             replies: ReplyReader::default(),
+            heard: false,
         }
     }
 
@@ -114,6 +117,7 @@ impl Wire {
     /// Sends one flight. When this fails, the last byte of the flight has not left: neither TCP nor TLS takes part of a
     /// write and then reports an error for what it took.
     pub(crate) async fn send(&mut self, flight: &[u8], until: Instant) -> Result<(), Broken> {
+        self.heard = false;
         let io = self.io()?;
         let sending = async {
             io.write_all(flight).await?;
@@ -158,6 +162,7 @@ impl Wire {
         left: &mut usize,
         until: Instant,
     ) -> Result<(), Broken> {
+        self.heard = false;
         let io = self.io()?;
         let sending = async {
             while *left < flight.len() {
@@ -185,11 +190,35 @@ impl Wire {
             if let Some(lines) = self.replies.next()? {
                 return Ok(lines);
             }
+            if self.heard {
+                self.acknowledge();
+            }
             let mut bytes = [0; 4096];
             match self.io()?.read(&mut bytes).await? {
                 0 => return Err(Broken::Lost),
                 read => self.replies.push(&bytes[..read]),
             }
+            self.heard = true;
+        }
+    }
+
+    /// Acknowledges what came in. A server that answers in pieces, each once the one before is acknowledged (Nagle's algorithm),
+    /// would else wait for our kernel's delayed ACK: 40 ms and more, a message. One that answers a flight as a whole costs nothing
+    /// here: our next flight is the ACK.
+    fn acknowledge(&self) {
+        #[cfg(target_os = "linux")]
+        if let Some(stream) = self.tcp() {
+            // The kernel forgets it (tcp(7)), so it is said each time. Where it can't be, the dialogue is only slower.
+            let _ = stream.set_quickack(true);
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn tcp(&self) -> Option<&TcpStream> {
+        match &self.stream {
+            Stream::Plain(stream) => Some(stream),
+            Stream::Tls(stream) => Some(stream.get_ref().0),
+            Stream::Closed => None,
         }
     }
 
@@ -267,6 +296,27 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn what_came_in_is_acknowledged_at_once_when_there_is_more_to_come() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        #[expect(clippy::disallowed_methods, reason = "loopback, in a test")]
+        let stream = TcpStream::connect(address).await.expect("a connection");
+        let (mut peer, _) = listener.accept().await.expect("a connection");
+        let mut wire = Wire::plain(stream);
+        let soon = || Instant::now() + Duration::from_millis(10);
+        wire.send(b"NOOP\r\n", soon()).await.expect("sent");
+        let stream = wire.tcp().expect("a connection");
+        stream.set_quickack(false).expect("an option");
+        peer.write_all(b"250-half\r\n").await.expect("sent");
+        stream.readable().await.expect("it came");
+        assert_eq!(wire.reply(soon()).await, Err(Broken::TimedOut));
+        // Left to itself the kernel comes to it after 40 ms.
+        let stream = wire.tcp().expect("a connection");
+        assert!(stream.quickack().expect("an option"));
+    }
 
     #[tokio::test]
     async fn a_flight_that_is_cut_short_tells_whether_its_mark_was_passed() {

@@ -28,7 +28,8 @@ struct Case {
     operation: Operation,
 }
 
-/// Every combination of what a condition can ask about. When a message has ended, its two times vary together.
+/// Every combination of what a condition can ask about. When a message has ended, its times vary together; so do the two of a next
+/// attempt where a claim does not depend on them.
 fn records() -> Vec<Record> {
     const TIMES: [Option<Time>; 3] = [None, Some(Time::Ahead), Some(Time::Come)];
     let mut records = Vec::new();
@@ -39,13 +40,19 @@ fn records() -> Vec<Record> {
                     if status.is_end() && due != next_attempt {
                         continue;
                     }
-                    records.push(Record {
-                        status,
-                        claim,
-                        due,
-                        next_attempt,
-                        marked: records.len() % 2 == 0,
-                    });
+                    for look in TIMES {
+                        if status != Status::Retrying && look != next_attempt {
+                            continue;
+                        }
+                        records.push(Record {
+                            status,
+                            claim,
+                            due,
+                            next_attempt,
+                            look,
+                            marked: records.len() % 2 == 0,
+                        });
+                    }
                 }
             }
         }
@@ -87,6 +94,7 @@ fn operations(record: &Record) -> Vec<Operation> {
         Operation::Intend(ME),
         Operation::Requeue(ME),
         Operation::Conclude(ME, verdict),
+        Operation::Hold(ME, verdict),
     ];
     let mut read_at = vec![Read::AsItIs];
     if record.claim.is_none() {
@@ -183,8 +191,11 @@ async fn perform(table: &MessagesTable, claim: &code::Claim, case: &Case) -> Opt
             None
         }
         Operation::Intend(_) => Some(table.intend(&claim).await.expect("it is asked")),
-        Operation::Conclude(_, Verdict { status, marked }) => {
+        Operation::Conclude(_, Verdict { status, marked })
+        | Operation::Hold(_, Verdict { status, marked }) => {
             let mut concluded = record;
+            let held = matches!(case.operation, Operation::Hold(..));
+            concluded.look_at = held.then_some(later);
             concluded.message.status = code_status(status);
             concluded.message.possible_duplicate = marked;
             concluded.message.next_attempt_at = (status == Status::Retrying).then_some(later);
@@ -204,6 +215,7 @@ async fn perform(table: &MessagesTable, claim: &code::Claim, case: &Case) -> Opt
             let read = as_read(record, read, Status::Failed);
             let mut changed = read.clone();
             let retried = changed.message.retry(&mut changed.patience, NOW);
+            changed.look_at = None;
             let may = retried.is_ok();
             Some(may && replace(table, &read, &changed, Some(later)).await)
         }
@@ -236,7 +248,7 @@ fn as_read(mut record: code::Record, read: Read, other: Status) -> code::Record 
         }
         Read::BeforeItsStatus => record.message.status = other,
         Read::BeforeItWasQueued => record.enqueued -= 1,
-        Read::BeforeItsAttempt => drop(record.message.attempts.pop()),
+        Read::BeforeItsAttempt => record.turns -= 1,
     }
     record
 }

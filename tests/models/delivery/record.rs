@@ -11,6 +11,8 @@ pub(crate) struct Record {
     pub(crate) due: Option<Time>,
     /// `next_attempt_at`.
     pub(crate) next_attempt: Option<Time>,
+    /// `look_at`, of a message that waits for its connection and may be claimed before its next attempt.
+    pub(crate) look: Option<Time>,
     /// `possible_duplicate`.
     pub(crate) marked: bool,
 }
@@ -63,6 +65,8 @@ pub(crate) enum Operation {
     Release(usize),
     Intend(usize),
     Conclude(usize, Verdict),
+    /// As [`Self::Conclude`], of a message that waits for its connection.
+    Hold(usize, Verdict),
     Requeue(usize),
     CountQueued(Read),
     Retry(Read),
@@ -118,6 +122,7 @@ impl Record {
         claim: None,
         due: Some(Time::Ahead),
         next_attempt: None,
+        look: None,
         marked: false,
     };
 
@@ -155,7 +160,7 @@ impl Operation {
             Self::Claim(worker) => {
                 record.status == Status::Queued
                     || (record.status == Status::Retrying
-                        && record.next_attempt == Some(Time::Come))
+                        && [record.next_attempt, record.look].contains(&Some(Time::Come)))
                     || record.is_left_in(Phase::Before)
                     || (record.is_owned_by(worker) && record.is_in(Phase::Before))
             }
@@ -163,9 +168,10 @@ impl Operation {
                 record.is_left_in(Phase::Intent) || record.is_owned_by(worker)
             }
             Self::Intend(worker) => record.is_owned_by(worker) && record.status == Status::Sending,
-            Self::Release(worker) | Self::Conclude(worker, _) | Self::Requeue(worker) => {
-                record.is_owned_by(worker)
-            }
+            Self::Release(worker)
+            | Self::Conclude(worker, _)
+            | Self::Hold(worker, _)
+            | Self::Requeue(worker) => record.is_owned_by(worker),
             Self::CountQueued(read) => {
                 matches!(read, Read::AsItIs | Read::BeforeItsAttempt)
                     && record.due == Some(Time::Come)
@@ -224,9 +230,14 @@ impl Operation {
                     claim: None,
                     due: again,
                     next_attempt: again,
+                    look: None,
                     marked,
                 }
             }
+            Self::Hold(worker, verdict) => Record {
+                look: Some(Time::Ahead),
+                ..Self::Conclude(worker, verdict).of(record)
+            },
             Self::Requeue(_) => Record {
                 status: record.waits(),
                 claim: None,

@@ -64,6 +64,8 @@ pub(super) fn record_of(id: MessageId, record: &Record) -> code::Record {
     message.parked = Some("no_sender".to_owned());
     code::Record {
         enqueued: 2,
+        turns: 2,
+        look_at: record.look.map(at),
         ..code::Record::new(tenant(), message)
     }
 }
@@ -122,6 +124,7 @@ pub(super) fn read(item: &Item) -> Record {
             .filter(|_| is_indexed)
             .map(|at| come(at <= NOW)),
         next_attempt: record.message.next_attempt_at.map(|at| come(at <= NOW)),
+        look: record.look_at.map(|at| come(at <= NOW)),
         marked: record.message.possible_duplicate,
     }
 }
