@@ -82,13 +82,24 @@ pub async fn handle(state: &Arc<State>, batch: Batch, invocation_end: Instant) -
         let working = Arc::clone(&working);
         let span = info_span!("group", tenant = group.tenant());
         let work = async move {
-            group.work(&state, &unfinished, invocation_end).await;
+            let working_on = (
+                Arc::clone(&group),
+                Arc::clone(&state),
+                Arc::clone(&unfinished),
+            );
+            let work = async move {
+                let (group, state, unfinished) = working_on;
+                group.work(&state, &unfinished, invocation_end).await;
+            };
+            if tokio::spawn(work.in_current_span()).await.is_err() {
+                // What it had not done is not declared done. Where it broke off, the panic has said itself.
+                tracing::error!("a group broke off");
+            }
             let others = working.fetch_sub(1, Ordering::Relaxed) > 1;
             group.settle(&state, &unfinished, others).await;
         };
         tasks.spawn(work.instrument(span));
     }
-    // What a group that panics had not done is not declared done.
     while tasks.join_next().await.is_some() {}
     Outcome {
         batch_item_failures: unfinished.failures(),

@@ -51,6 +51,7 @@ impl Fate {
 pub(crate) async fn write(state: &State, claim: &Claim, fate: Fate) -> Result<(), StorageError> {
     let now = state.clock.now();
     let mut record = claim.record.clone();
+    record.claims = 0;
     let Record {
         message, patience, ..
     } = &mut record;
@@ -68,11 +69,14 @@ pub(crate) async fn write(state: &State, claim: &Claim, fate: Fate) -> Result<()
                 let took = Duration::from_millis(duration_ms);
                 state.metrics.took(Metric::TransactionDuration, took);
             }
+            let counts = result.attempt.counted;
             held = matches!(result.trouble, Some(Trouble::Unwell(_)));
             let chance = u16::from_be_bytes(random());
             message.conclude(result, patience, state.ambiguous, now, chance);
-            // Another attempt takes another start.
-            record.reserved = None;
+            if counts {
+                // Another attempt takes another start. One that its connection prevented keeps its place.
+                record.reserved = None;
+            }
         }
         Fate::NoSender(reason) => {
             tracing::warn!(message_id = %message.id, %reason, "no sender");
@@ -148,11 +152,11 @@ async fn queue_again(
 }
 
 /// Gives up the claim on a message of which nothing has left, as storage failed: its entry comes again soon, and without this it would
-/// find the message taken until the lease runs out.
-pub(crate) async fn release(state: &State, claim: &Claim) {
+/// find the message taken until the lease runs out. `its_fault`: the message itself may be what went wrong.
+pub(crate) async fn release(state: &State, claim: &Claim, its_fault: bool) {
     // Where that fails too, the lease runs out.
     let due = state.clock.now() + TAKEN_WITHIN;
-    let _ = state.messages.release(claim, due).await;
+    let _ = state.messages.release(claim, due, its_fault).await;
 }
 
 /// For those who look after the system: the entry comes again.

@@ -19,6 +19,13 @@ pub(crate) struct Outcomes {
     writes: JoinSet<()>,
 }
 
+impl Drop for Outcomes {
+    /// What is known of a message is written, whatever happens to the session.
+    fn drop(&mut self) {
+        self.writes.detach_all();
+    }
+}
+
 impl Outcomes {
     pub(crate) fn new(state: &Arc<State>, unfinished: &Arc<Unfinished>) -> Self {
         Self {
@@ -52,7 +59,7 @@ impl Outcomes {
                 Err(error) => {
                     outcome::report(&message.claim, &error);
                     if nothing_left {
-                        outcome::release(&state, &message.claim).await;
+                        outcome::release(&state, &message.claim, false).await;
                     }
                 }
             }
@@ -65,14 +72,18 @@ impl Outcomes {
         outcome::report(&message.claim, error);
         let (state, message) = (Arc::clone(&self.state), Arc::clone(message));
         let span = span(&message);
-        let release = async move { outcome::release(&state, &message.claim).await };
+        let release = async move { outcome::release(&state, &message.claim, false).await };
         self.writes.spawn(release.instrument(span));
     }
 
     /// Waits until all are written.
     pub(crate) async fn written(mut self) {
-        // One that panics has not declared its entry done.
-        while self.writes.join_next().await.is_some() {}
+        while let Some(written) = self.writes.join_next().await {
+            if written.is_err() {
+                // Its entry is not declared done.
+                tracing::error!("an outcome was not written");
+            }
+        }
     }
 }
 
