@@ -20,11 +20,11 @@ const ATTEMPT: Duration = Duration::from_secs(5);
 /// What is waited before another attempt, one after the other.
 const WAITS: [Duration; 3] = [
     Duration::from_millis(200),
-    Duration::from_secs(1),
-    Duration::from_secs(4),
+    Duration::from_millis(600),
+    Duration::from_millis(1800),
 ];
 /// What all attempts take at most.
-pub(crate) const SENDING: Duration = Duration::from_secs(26);
+pub(crate) const SENDING: Duration = Duration::from_secs(24);
 
 /// The answer could not be given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
