@@ -89,9 +89,9 @@ pub async fn handle(state: &Arc<State>, batch: Batch, invocation_end: Instant) -
         let work = async move { of.work(&at_it, &undone, invocation_end).await };
         let worked = tokio::spawn(work.instrument(span.clone()));
         let work = async move {
-            if let Err(panic) = worked.await {
+            if worked.await.is_err() {
                 // What it had not done is not declared done.
-                tracing::error!(%panic, "a group broke off");
+                tracing::error!("a group broke off");
             }
             let others = working.fetch_sub(1, Ordering::Relaxed) > 1;
             group.settle(&state, &unfinished, others).await;

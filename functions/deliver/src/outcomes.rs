@@ -79,9 +79,9 @@ impl Outcomes {
     /// Waits until all are written.
     pub(crate) async fn written(mut self) {
         while let Some(written) = self.writes.join_next().await {
-            if let Err(panic) = written {
+            if written.is_err() {
                 // Its entry is not declared done.
-                tracing::error!(%panic, "an outcome was not written");
+                tracing::error!("an outcome was not written");
             }
         }
     }
