@@ -4,6 +4,7 @@ mod another_way;
 mod batches;
 mod claims;
 mod connections;
+mod connections_as_code;
 mod connections_idempotency;
 mod default_role;
 mod default_rules;

@@ -81,18 +81,16 @@ pub async fn handle(state: &Arc<State>, batch: Batch, invocation_end: Instant) -
         let (state, unfinished) = (Arc::clone(state), Arc::clone(&unfinished));
         let working = Arc::clone(&working);
         let span = info_span!("group", tenant = group.tenant());
+        let (of, at_it, undone) = (
+            Arc::clone(&group),
+            Arc::clone(&state),
+            Arc::clone(&unfinished),
+        );
+        let work = async move { of.work(&at_it, &undone, invocation_end).await };
+        let worked = tokio::spawn(work.instrument(span.clone()));
         let work = async move {
-            let working_on = (
-                Arc::clone(&group),
-                Arc::clone(&state),
-                Arc::clone(&unfinished),
-            );
-            let work = async move {
-                let (group, state, unfinished) = working_on;
-                group.work(&state, &unfinished, invocation_end).await;
-            };
-            if tokio::spawn(work.in_current_span()).await.is_err() {
-                // What it had not done is not declared done. Where it broke off, the panic has said itself.
+            if worked.await.is_err() {
+                // What it had not done is not declared done.
                 tracing::error!("a group broke off");
             }
             let others = working.fetch_sub(1, Ordering::Relaxed) > 1;

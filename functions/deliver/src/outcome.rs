@@ -59,6 +59,7 @@ pub(crate) async fn write(state: &State, claim: &Claim, fate: Fate) -> Result<()
     let mut held = false;
     match fate {
         Fate::Attempted(result) => {
+            let counts = result.attempt.counted;
             let Attempt {
                 outcome,
                 duration_ms,
@@ -69,7 +70,6 @@ pub(crate) async fn write(state: &State, claim: &Claim, fate: Fate) -> Result<()
                 let took = Duration::from_millis(duration_ms);
                 state.metrics.took(Metric::TransactionDuration, took);
             }
-            let counts = result.attempt.counted;
             held = matches!(result.trouble, Some(Trouble::Unwell(_)));
             let chance = u16::from_be_bytes(random());
             message.conclude(result, patience, state.ambiguous, now, chance);

@@ -77,10 +77,10 @@ pub(crate) async fn prepare(
             }
             Ok((Ok(Err(fate)), claim)) => outcome::write(state, &claim, fate).await,
             Ok((Err(error), _)) => Err(error),
+            // What it says may quote the message.
             Err(_) => {
                 outcome::release(state, &claim, true).await;
-                // What a panic says may quote the message.
-                return Err(StorageError::corrupt("prepare a message", "it broke off"));
+                return Err(StorageError::corrupt("prepare a message", "it panicked"));
             }
         };
         if written.is_err() {
