@@ -46,11 +46,9 @@ class Aws:
         self.refusals = {}
         self._kept = None
         self._moto = DomainDispatcherApplication(create_backend_app)
-        self._server = make_server("127.0.0.1", 0, self._answer, threaded=True, request_handler=_Handler)
-        self._server.daemon_threads = True
-        self.port = self._server.server_port
+        self._servers = []
+        self.port = self._listen()
         self.url = f"http://127.0.0.1:{self.port}"
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         self.dynamodb, self.s3, self.sqs, self.secrets = map(
             self.client, ("dynamodb", "s3", "sqs", "secretsmanager"))
         self._create()
@@ -78,15 +76,28 @@ class Aws:
         self._kept = []
         return self._kept
 
+    def with_tls(self, certificate, key):
+        """Also answers by TLS, with this certificate for localhost: its address."""
+        return f"https://localhost:{self._listen((certificate, key))}"
+
     def close(self):
-        self._server.shutdown()
-        self._server.server_close()
+        for server in self._servers:
+            server.shutdown()
+            server.server_close()
+
+    def _listen(self, tls=None):
+        server = make_server("127.0.0.1", 0, self._answer, threaded=True, request_handler=_Handler, ssl_context=tls)
+        server.daemon_threads = True
+        self._servers.append(server)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        return server.server_port
 
     def _answer(self, environ, start_response):
         length = int(environ.get("CONTENT_LENGTH") or 0)
         body = environ["wsgi.input"].read(length)
-        name = _name(environ)
-        self.calls.append(Call(name, body))
+        call = Call(_name(environ), body)
+        self.calls.append(call)
+        name = call.name
         if name in self.refusals:
             status, answer = self.refusals[name]
             text = json.dumps(answer).encode()
@@ -94,10 +105,14 @@ class Aws:
             start_response(f"{status} Refused", headers)
             return [text]
         environ["wsgi.input"] = _Read(body)
-        answer = b"".join(self._moto(environ, start_response))
+        answer = self.serve(call, environ, start_response)
         if self._kept is not None:
             self._kept.append(answer)
         return [answer]
+
+    def serve(self, _call, environ, start_response):
+        """Moto's answer."""
+        return b"".join(self._moto(environ, start_response))
 
     def _create(self):
         def table(name, keys, **more_indexes):

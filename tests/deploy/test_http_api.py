@@ -1,8 +1,10 @@
 """Requests from API Gateway, to the release binaries."""
 
 import json
+import tempfile
 
 import events
+from certificate import certificate
 from mail_server import ADDRESS, MailServer
 from world import PASSWORD, Case, aws, connection, mail, queued, start
 
@@ -58,6 +60,17 @@ class HttpApi(Case):
         self.assertNotIn(PASSWORD, json.dumps(created))
         holding = [call.name for call in aws.taken() if PASSWORD.encode() in call.request]
         self.assertEqual(holding, ["secretsmanager.CreateSecret"])
+
+    def test_aws_must_show_a_certificate_of_amazons_or_of_the_bundle(self):
+        with tempfile.TemporaryDirectory() as folder:
+            authority, *files = certificate(folder)
+            url = aws.with_tls(*files)
+            for bundle, expected in ((None, 503), (authority, 200)):
+                # The system's own list is not asked, whatever it holds.
+                variables = {"AWS_ENDPOINT_URL": url, "AWS_CA_BUNDLE": bundle, "SSL_CERT_FILE": authority}
+                with self.subTest(bundle=bundle), start("connections", **variables) as connections:
+                    status, _, _ = connections.http(events.http("GET", "/v1/connections"))
+                    self.assertEqual(status, expected)
 
     def test_a_draft_is_verified_as_far_as_the_network_lets_it(self):
         server = MailServer()

@@ -29,7 +29,8 @@ class Start(Case):
     def test_a_malformed_variable_is_one_line_that_names_it(self):
         dials = {"EXTRA_PORTS": "25,no-port", "DENIED_NETWORKS": "10.0.0.0/33", "EHLO_NAME": "not a host"}
         malformed = {
-            "connections": {key: dials[key] for key in ("EXTRA_PORTS", "DENIED_NETWORKS")} | {"EGRESS_IPS": "one,two"},
+            "connections": {key: dials[key] for key in ("EXTRA_PORTS", "DENIED_NETWORKS")} | {
+                "EGRESS_IPS": "one,two", "AWS_CA_BUNDLE": "/dev/null"},
             "verify": dials | {
                 "EGRESS_IPS": "198.51.100", "VERIFICATIONS_PER_TENANT": "many", "VERIFICATIONS_PER_TARGET": "-7"},
             "deliver": dials | {"AMBIGUOUS": "perhaps"},
