@@ -44,10 +44,13 @@ impl Report {
         }
     }
 
-    /// Adds a run.
+    /// Adds a run. Of many, it says now and then how far they are.
     pub(crate) fn add(&mut self, run: &str, verdicts: Verdicts) {
         self.runs += 1;
         self.verdicts.add(run, verdicts);
+        if is_whole() && self.runs.is_multiple_of(100) {
+            self.tell();
+        }
     }
 
     /// Says what was run and what came of it.

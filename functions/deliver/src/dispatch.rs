@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use shared::metrics::Metric;
 use shared::model::connection::{Connection, Health};
 use shared::model::health::{Gate, Trouble};
 use shared::model::message::{AttemptResult, Outcome};
@@ -20,6 +21,9 @@ use crate::sessions::Lease;
 use crate::transmission::Transmission;
 use crate::{State, limits};
 
+/// How long a decision that messages go through a connection is good for: a change of the default role, or of the connection, counts
+/// for attempts that begin later.
+const DECIDED_FOR: Duration = Duration::from_secs(10);
 /// What is left of an invocation when the session must be over.
 const TIME_TO_WRITE: Duration = Duration::from_secs(15);
 
@@ -40,12 +44,21 @@ pub(crate) async fn dispatch(
         let deadline = invocation_end.checked_sub(TIME_TO_WRITE);
         let deadline = deadline.unwrap_or(invocation_end);
         let probing = pass.is_probe();
+        let decided = Instant::now();
         let dispatch = Dispatch {
             state,
             connection,
             deadline,
-            transmission: Transmission::new(state, connection, &admitted, probing, deadline),
+            transmission: Transmission::new(
+                state,
+                connection,
+                &admitted,
+                probing,
+                decided + DECIDED_FOR,
+                deadline,
+            ),
             pass,
+            decided,
             outcomes: &mut outcomes,
         };
         dispatch.run().await;
@@ -53,28 +66,38 @@ pub(crate) async fn dispatch(
     outcomes.written().await;
 }
 
-/// Those that may start now, by the connection's health and its limits.
+/// Those that may start now, by the connection's health and its limits. Where it is to be found out whether the connection works, only
+/// the first one asks for its start: the others may not leave after it.
 async fn admit(
     state: &State,
     connection: &Connection,
-    messages: Vec<Ready>,
+    mut messages: Vec<Ready>,
     gate: Gate,
     now: Timestamp,
     outcomes: &mut Outcomes,
 ) -> Vec<Arc<Ready>> {
-    let mut admitted = Vec::with_capacity(messages.len());
-    for mut message in messages {
-        if gate == Gate::Closed {
-            let held = Fate::Held(connection.health.clone());
-            outcomes.write(&Arc::new(message), held);
-            continue;
+    let asking = match gate {
+        Gate::Closed => 0,
+        Gate::Probe(_) => 1,
+        Gate::Open => messages.len(),
+    };
+    let asking = asking.min(messages.len());
+    let waits = limits::start(state, &mut messages[..asking], connection, now).await;
+    let messages = messages.into_iter().map(Arc::new);
+    let waits = match waits {
+        Ok(waits) => waits,
+        Err(error) => {
+            messages.for_each(|message| outcomes.fail(&message, &error));
+            return Vec::new();
         }
-        let start = limits::reserve(state, &mut message.claim.record, connection, now).await;
-        let message = Arc::new(message);
-        match start {
-            Ok(start) if start > now => outcomes.write(&message, Fate::Limited(start)),
-            Ok(_) => admitted.push(message),
-            Err(error) => outcomes.fail(&message, &error),
+    };
+    let mut admitted = Vec::with_capacity(messages.len());
+    for (index, message) in messages.enumerate() {
+        // Those that did not ask wait for the same as the first.
+        match waits.get(index).or(waits.first()) {
+            Some(Some(wait)) => outcomes.write(&message, Fate::Limited(*wait)),
+            Some(None) => admitted.push(message),
+            None => outcomes.write(&message, Fate::Held(connection.health.clone())),
         }
     }
     admitted
@@ -94,7 +117,7 @@ async fn pass<'a>(
         Ok(pass) if pass.admits() => return Some(pass),
         Ok(pass) => {
             for message in messages {
-                outcomes.write(message, Fate::Held(pass.health().clone()));
+                outcomes.write(message, Fate::Held(pass.others_wait()));
             }
         }
         Err(error) => {
@@ -113,6 +136,8 @@ struct Dispatch<'a> {
     deadline: Instant,
     transmission: Transmission<'a>,
     pass: Pass<'a>,
+    /// When it was decided that these messages go through this connection.
+    decided: Instant,
     outcomes: &'a mut Outcomes,
 }
 
@@ -136,23 +161,25 @@ impl<'a> Dispatch<'a> {
 
     /// The session that is at hand, or another one. `None` where there is none, and all have been told.
     async fn session(&mut self, idle: Option<Lease<'a>>) -> Option<Lease<'a>> {
-        if Instant::now() >= self.deadline {
+        let lost = self.transmission.had_session() && idle.is_none();
+        if !self.transmission.has_time() || ((lost || self.is_old()) && !self.still_holds().await) {
             self.rest(|| Fate::Again);
+            if let Some(lease) = idle {
+                lease.give_back().await;
+            }
             return None;
         }
         if idle.is_some() {
             return idle;
-        }
-        // In the place of one that is lost.
-        if self.transmission.had_session() && !self.pass.still_holds().await {
-            self.rest(|| Fate::Again);
-            return None;
         }
         let sessions = &self.state.sessions;
         let open = open(self.state, self.connection, &self.pass, self.deadline);
         let opened = Box::pin(sessions.take(self.connection, self.deadline, open)).await;
         match opened {
             Ok(lease) => {
+                if lease.is_warm() {
+                    self.state.metrics.count(Metric::SessionsReused);
+                }
                 self.transmission.change_session(lease.is_warm());
                 Some(lease)
             }
@@ -189,46 +216,57 @@ impl<'a> Dispatch<'a> {
         }
         if self.pass.is_probe() {
             if !self.transmission.works() {
-                let health = self.pass.health().clone();
+                let health = self.pass.others_wait();
                 self.rest(|| Fate::Held(health.clone()));
                 return false;
             }
             self.pass.recover().await;
-            self.transmission.allow_all();
+            // They have no starts yet.
+            self.rest(|| Fate::Again);
+            return false;
         }
         true
+    }
+
+    fn is_old(&self) -> bool {
+        self.decided.elapsed() >= DECIDED_FOR
+    }
+
+    /// Whether these messages would still go through this connection: a dispatch may take minutes.
+    async fn still_holds(&mut self) -> bool {
+        let holds = self.pass.still_holds(self.transmission.waiting()).await;
+        self.decided = Instant::now();
+        self.transmission.go_on_until(self.decided + DECIDED_FOR);
+        holds
     }
 
     async fn without_session(&mut self, unopened: Unopened) {
         let now = self.state.clock.now();
         match unopened {
+            // The end of the invocation cut it short, which says nothing about the server.
+            Unopened::Failed(failure)
+                if Instant::now() >= self.deadline && !failure.is_refused_login() =>
+            {
+                self.rest(|| Fate::Again);
+            }
             Unopened::Failed(failure) => {
                 let code = failure.code.to_string();
                 let mut result = outcome::ended(now, Duration::ZERO, Outcome::NotSent, &code);
                 // The message was not tried.
                 result.attempt.counted = false;
-                // A session that the end of the invocation cut short says nothing about the server.
-                if failure.is_refused_login() || Instant::now() < self.deadline {
-                    result.trouble = Some(health::of_failure(&failure));
-                }
+                result.trouble = Some(health::of_failure(&failure));
                 result.attempt.reply = failure.reply;
-                let Some((message, result)) = self.transmission.fail_first(result) else {
-                    return;
-                };
-                if result.trouble.is_some() {
+                if let Some((message, result)) = self.transmission.fail_first(result) {
                     self.trouble(message, result).await;
-                } else {
-                    self.outcomes.write(message, Fate::Attempted(result));
-                    self.rest(|| Fate::Again);
                 }
             }
             Unopened::Refused(at) => {
                 let trouble = Trouble::Refused("authentication_rejected".to_owned());
                 let suspended = self.connection.health.after(&trouble, at);
-                let suspended = suspended.unwrap_or_else(|| self.pass.health().clone());
+                let suspended = suspended.unwrap_or_else(|| self.pass.others_wait());
                 self.rest(|| Fate::Held(suspended.clone()));
             }
-            Unopened::Password(error) if error.is_transient() => {
+            Unopened::Password(error) if !error.is_missing() => {
                 for (message, so_far) in self.transmission.give_up() {
                     match so_far {
                         Some(result) => self.outcomes.write(message, Fate::Attempted(result)),

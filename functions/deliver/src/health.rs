@@ -3,14 +3,18 @@
 use std::time::Duration;
 
 use shared::aws::error::StorageError;
+use shared::metrics::Metric;
 use shared::model::connection::{Connection, Health, HealthStatus};
 use shared::model::health::{Gate, SENDER_REFUSED, Trouble};
-use shared::model::message::{AttemptResult, Outcome};
+use shared::model::message::{AttemptResult, Message, Outcome};
 use shared::model::tenant::Tenant;
 use shared::model::timestamp::Timestamp;
-use shared::smtp::{ConnectionVerdict, Failure, Stage, Verdict};
+use shared::smtp::{ConnectionVerdict, Failure, Verdict};
 
 use crate::State;
+
+/// How long others wait for the one that tries a connection which backs off.
+const LOOK_AGAIN: Duration = Duration::from_mins(2);
 
 /// The leave to go through a connection.
 #[derive(Debug)]
@@ -65,25 +69,36 @@ impl<'a> Pass<'a> {
         matches!(self.gate, Gate::Probe(_))
     }
 
-    /// The health as the connection's item has it.
-    pub(crate) fn health(&self) -> &Health {
-        &self.seen
+    /// The health for which others wait. A try usually takes seconds, so they look again before it must be over.
+    pub(crate) fn others_wait(&self) -> Health {
+        let mut health = self.seen.clone();
+        if health.status == HealthStatus::BackingOff {
+            let soon = self.began + LOOK_AGAIN;
+            health.next_attempt_at = health.next_attempt_at.map(|at| at.min(soon));
+        }
+        health
     }
 
-    /// Whether the connection is as it was when the leave was given: a dispatch may take minutes.
-    pub(crate) async fn still_holds(&self) -> bool {
-        let found = self.state.connections.find(self.tenant, self.connection.id);
-        match Box::pin(found).await {
-            Ok(Some((found, _))) => {
-                found.version == self.connection.version
-                    && found.health.gate(self.state.clock.now()) == Gate::Open
-            }
-            Ok(None) => false,
+    /// Whether it would still be decided that these messages go through the connection, as it is, and whether it is well.
+    pub(crate) async fn still_holds(&self, messages: impl Iterator<Item = &Message>) -> bool {
+        let found = self.state.connections.senders(self.tenant);
+        let senders = match Box::pin(found).await {
+            Ok(senders) => senders,
             Err(error) => {
-                tracing::error!(connection_id = %self.connection.id, cause = error.cause(), "the connection's health was not read");
-                false
+                tracing::error!(connection_id = %self.connection.id, cause = error.cause(), "the senders were not read again");
+                return false;
             }
-        }
+        };
+        let now = self.state.clock.now();
+        let mut messages = messages;
+        messages.all(|message| {
+            let decided = senders.decide(message.decision.requested.clone());
+            decided.is_ok_and(|(decision, connection)| {
+                decision == message.decision
+                    && connection.version == self.connection.version
+                    && connection.health.gate(now) == Gate::Open
+            })
+        })
     }
 
     /// Keeps the trouble that the attempt met, if it did, and has the message wait for its connection. The health in which that is now.
@@ -104,6 +119,10 @@ impl<'a> Pass<'a> {
                 table.back_off(tenant, connection, seen, health).await
             }
         };
+        let suspends = matches!(trouble, Trouble::Refused(_)) && matches!(kept, Ok(true));
+        if suspends && seen.status != HealthStatus::Suspended {
+            self.state.metrics.count(Metric::ConnectionsSuspended);
+        }
         report(kept, connection, &format!("{trouble:?}"));
         let health = health.unwrap_or_else(|| seen.clone());
         wait_for(&health, now, result);
@@ -168,8 +187,6 @@ pub(crate) fn of_verdict(verdict: &Verdict) -> Option<Trouble> {
         Verdict::Connection(ConnectionVerdict::Unavailable(_)) => {
             Some(Trouble::Unwell("temporarily_unavailable".to_owned()))
         }
-        // The session in the place of one that had died could not be opened.
-        Verdict::NotSent(failure) if failure.stage != Stage::Message => Some(of_failure(failure)),
         _ => None,
     }
 }

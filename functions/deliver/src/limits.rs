@@ -1,52 +1,53 @@
-//! How much goes through a connection: when a message may start.
-
-use std::time::Duration;
+//! How much goes through a connection: which messages may start.
 
 use shared::aws::error::StorageError;
-use shared::aws::messages::{Record, Reserved};
+use shared::aws::messages::Reserved;
+use shared::aws::rates::Ask;
 use shared::model::connection::Connection;
+use shared::model::rate::Start;
 use shared::model::timestamp::Timestamp;
 
 use crate::State;
+use crate::prepare::Ready;
 
-/// How late a message may come to the start that is reserved for it: the sweeper looks every minute. After that it reserves another, as
-/// those who were kept away together (by a server that was down, say) would all start at once.
-const LATE: Duration = Duration::from_mins(2);
-
-/// When the message may start: at once, or at a later time that is reserved for it. One that has its time reserves no other, as long as
-/// the limits are those by which it was reserved.
-pub(crate) async fn reserve(
+/// Asks for the messages' starts through their connection. For each the time until which it must wait, if it must; the start that it has
+/// reserved is in its record then.
+pub(crate) async fn start(
     state: &State,
-    record: &mut Record,
+    messages: &mut [Ready],
     connection: &Connection,
     now: Timestamp,
-) -> Result<Timestamp, StorageError> {
+) -> Result<Vec<Option<Timestamp>>, StorageError> {
+    let Some(first) = messages.first() else {
+        return Ok(Vec::new());
+    };
     if !connection.settings.limits.count_messages() {
-        return Ok(now);
+        return Ok(vec![None; messages.len()]);
     }
-    if let Some(reserved) = record.reserved
-        && reserved.connection_id == connection.id
-        && reserved.version >= connection.limits_version
-        && now <= reserved.at + LATE
-    {
-        return Ok(reserved.at);
+    let tenant = first.claim.record.tenant.clone();
+    let asks: Vec<_> = messages.iter().map(|it| ask(it, connection)).collect();
+    let table = &state.connections;
+    let told = state.rates.start(table, &tenant, connection, &asks, now);
+    let told = told.await?;
+    for (message, told) in messages.iter_mut().zip(&told) {
+        message.claim.record.reserved = Some(Reserved {
+            connection_id: connection.id,
+            version: told.reserved.version,
+            at: told.reserved.at,
+        });
     }
+    Ok(told.into_iter().map(|told| told.wait).collect())
+}
+
+fn ask(message: &Ready, connection: &Connection) -> Ask {
+    let record = &message.claim.record;
     let recipients = record.message.open_recipients().len();
-    let recipients = u32::try_from(recipients).unwrap_or(u32::MAX);
-    let start = state
-        .rates
-        .reserve(
-            &state.connections,
-            &record.tenant,
-            connection,
-            recipients,
-            now,
-        )
-        .await?;
-    record.reserved = Some(Reserved {
-        connection_id: connection.id,
-        version: start.version,
-        at: start.at,
-    });
-    Ok(start.at)
+    let here = |reserved: &Reserved| reserved.connection_id == connection.id;
+    Ask {
+        recipients: u32::try_from(recipients).unwrap_or(u32::MAX),
+        reserved: record.reserved.filter(here).map(|reserved| Start {
+            at: reserved.at,
+            version: reserved.version,
+        }),
+    }
 }

@@ -6,13 +6,14 @@ use shared::aws::attempts::Attempts;
 use shared::aws::error::StorageError;
 use shared::aws::messages::{Claim, Record, TAKEN_WITHIN};
 use shared::clock::random;
+use shared::metrics::Metric;
 use shared::model::connection::{Health, HealthStatus};
 use shared::model::health::Trouble;
-use shared::model::message::{Attempt, AttemptResult, Message, Outcome, RecipientStatus};
+use shared::model::message::{Attempt, AttemptResult, Message, Outcome, RecipientStatus, Status};
 use shared::model::sender::NoSender;
 use shared::model::timestamp::{Timestamp, millis};
 
-use crate::State;
+use crate::{State, health};
 
 /// How long a message waits for a sender before it is looked at again: a change of connections wakes it within this.
 const PARKED_FOR: Duration = Duration::from_mins(5);
@@ -50,6 +51,7 @@ impl Fate {
 pub(crate) async fn write(state: &State, claim: &Claim, fate: Fate) -> Result<(), StorageError> {
     let now = state.clock.now();
     let mut record = claim.record.clone();
+    record.claims = 0;
     let Record {
         message, patience, ..
     } = &mut record;
@@ -57,11 +59,24 @@ pub(crate) async fn write(state: &State, claim: &Claim, fate: Fate) -> Result<()
     let mut held = false;
     match fate {
         Fate::Attempted(result) => {
+            let counts = result.attempt.counted;
+            let Attempt {
+                outcome,
+                duration_ms,
+                ..
+            } = result.attempt;
+            state.metrics.count(Metric::attempts(outcome));
+            if health::works(&result) {
+                let took = Duration::from_millis(duration_ms);
+                state.metrics.took(Metric::TransactionDuration, took);
+            }
             held = matches!(result.trouble, Some(Trouble::Unwell(_)));
             let chance = u16::from_be_bytes(random());
             message.conclude(result, patience, state.ambiguous, now, chance);
-            // Another attempt takes another start.
-            record.reserved = None;
+            if counts {
+                // Another attempt takes another start. One that its connection prevented keeps its place.
+                record.reserved = None;
+            }
         }
         Fate::NoSender(reason) => {
             tracing::warn!(message_id = %message.id, %reason, "no sender");
@@ -99,6 +114,7 @@ async fn conclude(state: &State, claim: &Claim, record: &Record) -> Result<(), S
         }
     };
     if written {
+        measure(state, record);
         tracing::info!(
             message_id = %message.id, connection_id = %message.decision.effective.connection_id, status = ?message.status, "attempt ended"
         );
@@ -106,6 +122,17 @@ async fn conclude(state: &State, claim: &Claim, record: &Record) -> Result<(), S
         tracing::warn!(message_id = %message.id, "the claim was lost: another worker has the message");
     }
     Ok(())
+}
+
+fn measure(state: &State, record: &Record) {
+    let message = &record.message;
+    if let Some(metric) = Metric::of_status(message.status, message.parked.is_some()) {
+        state.metrics.count(metric);
+    }
+    if message.status == Status::Sent {
+        let took = message.updated_at.since(message.created_at);
+        state.metrics.took(Metric::DeliveryLatency, took);
+    }
 }
 
 async fn queue_again(
@@ -125,11 +152,11 @@ async fn queue_again(
 }
 
 /// Gives up the claim on a message of which nothing has left, as storage failed: its entry comes again soon, and without this it would
-/// find the message taken until the lease runs out.
-pub(crate) async fn release(state: &State, claim: &Claim) {
+/// find the message taken until the lease runs out. `its_fault`: the message itself may be what went wrong.
+pub(crate) async fn release(state: &State, claim: &Claim, its_fault: bool) {
     // Where that fails too, the lease runs out.
     let due = state.clock.now() + TAKEN_WITHIN;
-    let _ = state.messages.release(claim, due).await;
+    let _ = state.messages.release(claim, due, its_fault).await;
 }
 
 /// For those who look after the system: the entry comes again.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use shared::aws::error::StorageError;
 use tokio::task::JoinSet;
+use tracing::{Instrument as _, Span, info_span};
 
 use crate::State;
 use crate::group::Unfinished;
@@ -16,6 +17,13 @@ pub(crate) struct Outcomes {
     state: Arc<State>,
     unfinished: Arc<Unfinished>,
     writes: JoinSet<()>,
+}
+
+impl Drop for Outcomes {
+    /// What is known of a message is written, whatever happens to the session.
+    fn drop(&mut self) {
+        self.writes.detach_all();
+    }
 }
 
 impl Outcomes {
@@ -43,31 +51,42 @@ impl Outcomes {
     pub(crate) fn write(&mut self, message: &Arc<Ready>, fate: Fate) {
         let (state, unfinished) = (Arc::clone(&self.state), Arc::clone(&self.unfinished));
         let message = Arc::clone(message);
-        self.writes.spawn(async move {
+        let span = span(&message);
+        let write = async move {
             let nothing_left = fate.nothing_left();
             match outcome::write(&state, &message.claim, fate).await {
                 Ok(()) => unfinished.finish(&message.entry),
                 Err(error) => {
                     outcome::report(&message.claim, &error);
                     if nothing_left {
-                        outcome::release(&state, &message.claim).await;
+                        outcome::release(&state, &message.claim, false).await;
                     }
                 }
             }
-        });
+        };
+        self.writes.spawn(write.instrument(span));
     }
 
     /// Storage failed, and nothing of the message has left: its entry comes again.
     pub(crate) fn fail(&mut self, message: &Arc<Ready>, error: &StorageError) {
         outcome::report(&message.claim, error);
         let (state, message) = (Arc::clone(&self.state), Arc::clone(message));
-        self.writes
-            .spawn(async move { outcome::release(&state, &message.claim).await });
+        let span = span(&message);
+        let release = async move { outcome::release(&state, &message.claim, false).await };
+        self.writes.spawn(release.instrument(span));
     }
 
     /// Waits until all are written.
     pub(crate) async fn written(mut self) {
-        // One that panics has not declared its entry done.
-        while self.writes.join_next().await.is_some() {}
+        while let Some(written) = self.writes.join_next().await {
+            if written.is_err() {
+                // Its entry is not declared done.
+                tracing::error!("an outcome was not written");
+            }
+        }
     }
+}
+
+fn span(message: &Ready) -> Span {
+    info_span!("outcome", message_id = %message.claim.record.message.id)
 }

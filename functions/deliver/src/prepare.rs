@@ -1,5 +1,6 @@
 //! All that happens to a message before a mail server is needed: claim it, fetch its content, decide who sends it, render it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use shared::aws::error::StorageError;
@@ -9,6 +10,7 @@ use shared::model::connection::Connection;
 use shared::model::message::Outcome;
 use shared::model::timestamp::Timestamp;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use crate::group::Group;
 use crate::outcome::{self, Fate};
@@ -16,6 +18,9 @@ use crate::{State, mime};
 
 /// How long a claim outlives the invocation that made it: the clocks of two machines are never this far apart.
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
+
+/// How many workers may take a message and vanish before one of them is believed to have done so on its account.
+const CLAIMS_AT_MOST: u32 = 10;
 
 /// A message that is this worker's, and ready to be sent.
 #[derive(Debug)]
@@ -34,8 +39,8 @@ pub(crate) struct Ready {
 /// # Errors
 /// When storage fails: the entry must come again.
 pub(crate) async fn prepare(
-    state: &State,
-    group: &Group,
+    state: &Arc<State>,
+    group: &Arc<Group>,
     entry: String,
     delivery: &Delivery,
     invocation_end: Instant,
@@ -46,10 +51,23 @@ pub(crate) async fn prepare(
     let owner = state.clock.ulid().to_string();
     let messages = &state.messages;
     let claimed = messages.claim(delivery, owner.clone(), now, lease_until);
-    if let Some(mut claim) = claimed.await? {
-        let looked = look(state, group, &mut claim, now).await;
-        let written = match looked {
-            Ok(Ok((connection, body))) => {
+    if let Some(claim) = claimed.await? {
+        if claim.record.claims > CLAIMS_AT_MOST {
+            let message = &claim.record.message;
+            tracing::error!(message_id = %message.id, "no worker lives through this message");
+            let failed = outcome::refused_by_us(message, now, "delivery_failed");
+            outcome::write(state, &claim, Fate::Attempted(failed)).await?;
+            return Ok(None);
+        }
+        // In a task of its own: one that panics must not keep its claim.
+        let (at_it, of, mut seen) = (Arc::clone(state), Arc::clone(group), claim.clone());
+        let looking = async move {
+            let looked = look(&at_it, &of, &mut seen, now).await;
+            (looked, seen)
+        };
+        let looking = tokio::spawn(looking.in_current_span());
+        let written = match looking.await {
+            Ok((Ok(Ok((connection, body))), claim)) => {
                 return Ok(Some(Ready {
                     entry,
                     claim,
@@ -57,11 +75,16 @@ pub(crate) async fn prepare(
                     body,
                 }));
             }
-            Ok(Err(fate)) => outcome::write(state, &claim, fate).await,
-            Err(error) => Err(error),
+            Ok((Ok(Err(fate)), claim)) => outcome::write(state, &claim, fate).await,
+            Ok((Err(error), _)) => Err(error),
+            // What it says may quote the message.
+            Err(_) => {
+                outcome::release(state, &claim, true).await;
+                return Err(StorageError::corrupt("prepare a message", "it panicked"));
+            }
         };
         if written.is_err() {
-            outcome::release(state, &claim).await;
+            outcome::release(state, &claim, false).await;
         }
         return written.map(|()| None);
     }
@@ -87,7 +110,7 @@ async fn look(
         group.senders(state)
     );
     let content = match content {
-        Err(error) if !error.is_transient() => {
+        Err(error) if error.is_missing() => {
             let result = outcome::broken(&error, now, "content_missing");
             return Ok(Err(Fate::Attempted(result)));
         }

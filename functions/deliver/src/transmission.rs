@@ -8,7 +8,7 @@ use std::sync::Arc;
 use shared::aws::error::StorageError;
 use shared::clock::Clock;
 use shared::model::connection::Connection;
-use shared::model::message::AttemptResult;
+use shared::model::message::{AttemptResult, Message};
 use shared::model::timestamp::{Timestamp, millis};
 use shared::smtp::{ConnectionVerdict, Envelope, Outgoing, RecipientOutcome, Transaction, Verdict};
 use tokio::time::Instant;
@@ -20,10 +20,14 @@ use crate::{State, attempt, health};
 pub(crate) struct Transmission<'a> {
     state: &'a State,
     deadline: Instant,
+    /// None leaves later: it would be cut short.
+    last_start: Instant,
+    /// None leaves later, until it is known that they still may.
+    go_on_until: Instant,
     waiting: VecDeque<Leaving<'a>>,
     /// Those that the session has, in the order in which they left.
     in_flight: VecDeque<Leaving<'a>>,
-    /// How many more may leave: one, as long as it is to be found out whether the connection works.
+    /// How many more may leave: one, where it is to be found out whether the connection works.
     may_leave: usize,
     session: UnderWay,
     had_session: bool,
@@ -77,12 +81,13 @@ pub(crate) enum Ended<'a> {
 type Fence<'a> = Pin<Box<dyn Future<Output = Result<(), Unfenced>> + Send + 'a>>;
 
 impl<'a> Transmission<'a> {
-    /// `probing`: the first one leaves alone, until [`Self::allow_all`].
+    /// `probing`: the first one leaves alone.
     pub(crate) fn new(
         state: &'a State,
         connection: &Connection,
         messages: &'a [Arc<Ready>],
         probing: bool,
+        go_on_until: Instant,
         deadline: Instant,
     ) -> Self {
         let leaving = |message: &'a Arc<Ready>| Leaving {
@@ -95,9 +100,15 @@ impl<'a> Transmission<'a> {
             so_far: None,
             replaced: false,
         };
+        let now = Instant::now();
+        // A server may take that long to say that it has the message. Half of the time is left in any case, or none would ever leave.
+        let left = deadline.saturating_duration_since(now);
+        let takes = state.dialer.deadlines.final_reply.min(left / 2);
         Self {
             state,
             deadline,
+            last_start: deadline.checked_sub(takes).unwrap_or(now),
+            go_on_until,
             waiting: messages.iter().map(leaving).collect(),
             in_flight: VecDeque::new(),
             may_leave: if probing { 1 } else { usize::MAX },
@@ -124,9 +135,20 @@ impl<'a> Transmission<'a> {
         self.storage_fails
     }
 
-    /// The connection works: the others may leave.
-    pub(crate) fn allow_all(&mut self) {
-        self.may_leave = usize::MAX;
+    /// Whether there is time for another to leave.
+    pub(crate) fn has_time(&self) -> bool {
+        Instant::now() <= self.last_start
+    }
+
+    /// Those that wait.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Message> {
+        let waiting = self.waiting.iter();
+        waiting.map(|leaving| &leaving.message.claim.record.message)
+    }
+
+    /// They may leave until then without another look.
+    pub(crate) fn go_on_until(&mut self, then: Instant) {
+        self.go_on_until = then;
     }
 
     /// Whether any has left through a session.
@@ -177,8 +199,8 @@ impl<'a> Transmission<'a> {
 
     /// The next message to leave: for [`Session::send_batch`](shared::smtp::Session::send_batch).
     pub(crate) fn next(&mut self) -> Option<Outgoing<'a, Fence<'a>>> {
-        // Nothing is started that the end of the invocation would cut short.
-        if self.trouble.is_some() || self.may_leave == 0 || Instant::now() >= self.deadline {
+        let stops = self.trouble.is_some() || self.may_leave == 0;
+        if stops || !self.has_time() || Instant::now() >= self.go_on_until {
             return None;
         }
         let mut leaving = self.waiting.pop_front()?;
@@ -222,8 +244,16 @@ impl<'a> Transmission<'a> {
             self.may_leave = self.may_leave.saturating_add(1);
             return None;
         }
+        let lost_at_once = is_dead(&transaction) && !self.session.proven;
         self.session.proven |= transaction.reusable;
-        let result = attempt::result(&leaving.envelope, &transaction);
+        let mut result = attempt::result(&leaving.envelope, &transaction);
+        if lost_at_once && Instant::now() < self.deadline {
+            // A new session that ends before anything was said of the message is the connection's trouble, not the message's.
+            if let Verdict::NotSent(failure) = &transaction.verdict {
+                result.trouble = Some(health::of_failure(failure));
+                result.attempt.counted = false;
+            }
+        }
         self.works |= health::works(&result);
         let result = attempt::combine(leaving.so_far.take(), result);
         let postponed = postponed(&leaving.envelope, &transaction);

@@ -71,7 +71,7 @@ impl ContentStore {
             .body
             .collect()
             .await
-            .map_err(|error| StorageError::corrupt(OPERATION, error))?;
+            .map_err(|error| StorageError::interrupted(OPERATION, error))?;
         serde_json::from_slice(&bytes.into_bytes())
             .map_err(|error| StorageError::corrupt(OPERATION, error))
     }

@@ -10,11 +10,12 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 pub struct StorageError {
     operation: &'static str,
     transient: bool,
+    missing: bool,
     source: Box<dyn Error + Send + Sync>,
 }
 
 /// Error codes that mean "later": DynamoDB, Secrets Manager, SQS and S3.
-const TRANSIENT: [&str; 11] = [
+const TRANSIENT: [&str; 12] = [
     "ThrottlingException",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
@@ -23,10 +24,14 @@ const TRANSIENT: [&str; 11] = [
     "InternalServerError",
     "InternalServiceError",
     "InternalFailure",
+    "InternalError",
     "ServiceUnavailable",
     "SlowDown",
     "RequestTimeout",
 ];
+
+/// Error codes that mean "there is no such thing": S3 and Secrets Manager.
+const MISSING: [&str; 2] = ["NoSuchKey", "ResourceNotFoundException"];
 
 impl StorageError {
     /// From the SDK's error of `operation`.
@@ -41,10 +46,25 @@ impl StorageError {
             | SdkError::ResponseError(_) => true,
             other => other.code().is_some_and(|code| TRANSIENT.contains(&code)),
         };
+        let missing = error.code().is_some_and(|code| MISSING.contains(&code));
         Self {
             operation,
             transient,
+            missing,
             source: Box::new(error),
+        }
+    }
+
+    /// The answer broke off.
+    pub fn interrupted(
+        operation: &'static str,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        Self {
+            operation,
+            transient: true,
+            missing: false,
+            source: source.into(),
         }
     }
 
@@ -56,6 +76,7 @@ impl StorageError {
         Self {
             operation,
             transient: false,
+            missing: true,
             source: source.into(),
         }
     }
@@ -66,6 +87,7 @@ impl StorageError {
         Self {
             operation,
             transient: true,
+            missing: false,
             source: "too many concurrent changes".into(),
         }
     }
@@ -80,6 +102,12 @@ impl StorageError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         self.transient
+    }
+
+    /// Whether what was asked for is not there, or is not what it should be: no other call will find it.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        self.missing
     }
 
     /// The chain of causes, for the log. Only what errors say of themselves: the SDK's debugging output may hold the body of an answer.

@@ -62,6 +62,9 @@ pub struct Record {
     /// How often a worker has given it up, with an attempt or without.
     #[serde(default)]
     pub turns: u32,
+    /// How often it was claimed since anything became of it.
+    #[serde(default)]
+    pub claims: u32,
     /// When it may be looked at before `next_attempt_at`, as what it waits for is its connection, which may be another by then.
     #[serde(default)]
     pub look_at: Option<Timestamp>,
@@ -101,6 +104,7 @@ impl Record {
             concurrency: None,
             reserved: None,
             turns: 0,
+            claims: 0,
             look_at: None,
             shelf: 0,
             expires,
@@ -239,7 +243,7 @@ impl MessagesTable {
             .update_item()
             .table_name(&self.name)
             .set_key(Some(message_key(&delivery.tenant, delivery.message_id)))
-            .update_expression("SET #status = :sending, #owner = :owner, lease_until = :lease, due_shard = :shard, due_at = :lease, phase = :before, updated_at = :now REMOVE event")
+            .update_expression("SET #status = :sending, #owner = :owner, lease_until = :lease, due_shard = :shard, due_at = :lease, phase = :before, updated_at = :now REMOVE event ADD claims :one")
             .condition_expression(
                 "#status = :queued OR (#status = :retrying AND (next_attempt_at <= :now OR look_at <= :now)) \
                  OR (#status = :sending AND lease_until < :now AND phase = :before) \
@@ -249,6 +253,7 @@ impl MessagesTable {
             .expression_attribute_names("#owner", "owner")
             .expression_attribute_values(":sending", string("sending"))
             .expression_attribute_values(":queued", string("queued"))
+            .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":retrying", string("retrying"))
             .expression_attribute_values(":before", string("before"))
             .expression_attribute_values(":owner", string(&owner))
@@ -289,11 +294,16 @@ impl MessagesTable {
     }
 
     /// Gives a claim up of whose message nothing has left, so that the entry can be worked on again at once. Where that fails too, the
-    /// claim runs out by itself.
+    /// claim runs out by itself. It counts as one that came to nothing where the message may be at fault.
     ///
     /// # Errors
     /// When the table can't be written.
-    pub async fn release(&self, claim: &Claim, due: Timestamp) -> Result<(), StorageError> {
+    pub async fn release(
+        &self,
+        claim: &Claim,
+        due: Timestamp,
+        its_fault: bool,
+    ) -> Result<(), StorageError> {
         let Record {
             tenant, message, ..
         } = &claim.record;
@@ -302,13 +312,14 @@ impl MessagesTable {
         } else {
             "queued"
         };
+        let claims = if its_fault { claim.record.claims } else { 0 };
         let request = self
             .client
             .update_item()
             .table_name(&self.name)
             .set_key(Some(message_key(tenant, message.id)))
             .update_expression(
-                "SET #status = :before, due_at = :due REMOVE #owner, lease_until, phase, event",
+                "SET #status = :before, due_at = :due, claims = :claims REMOVE #owner, lease_until, phase, event",
             )
             // Not on the phase: who knows that nothing left need not know whether the fence was written.
             .condition_expression("#owner = :owner")
@@ -316,6 +327,7 @@ impl MessagesTable {
             .expression_attribute_names("#owner", "owner")
             .expression_attribute_values(":before", string(before))
             .expression_attribute_values(":due", string(due.to_string()))
+            .expression_attribute_values(":claims", number(claims))
             .expression_attribute_values(":owner", string(&claim.owner));
         match request.send().await {
             Err(error) if !refused(error.as_service_error()) => {

@@ -18,7 +18,6 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::Select;
 use serde::Deserialize;
 use ulid::Ulid;
@@ -164,9 +163,11 @@ impl MessagesTable {
             .expression_attribute_values(":since", string(full.since.to_string()));
         match request.send().await {
             Err(error)
-                if !error
-                    .as_service_error()
-                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+                if !error.as_service_error().is_some_and(|error| {
+                    // Somebody else counts, or takes a place: the next look tells.
+                    error.is_conditional_check_failed_exception()
+                        || error.is_transaction_conflict_exception()
+                }) =>
             {
                 Err(StorageError::sdk(OPERATION, error))
             }

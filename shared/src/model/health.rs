@@ -10,8 +10,8 @@ const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
-/// How long a try through a connection that backs off usually takes at most: until then the other messages wait for its outcome.
-const PROBE_TAKES: Duration = Duration::from_mins(2);
+/// How long a try through a connection that backs off takes at most, an invocation: until then the other messages wait for its outcome.
+const PROBE_TAKES: Duration = Duration::from_mins(8);
 
 /// What is wrong with a connection, as an attempt found it: the reason, in a code of the API.
 #[derive(Debug, Clone, PartialEq, Eq)]

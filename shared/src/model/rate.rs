@@ -120,7 +120,9 @@ impl Reservations {
 impl Window {
     /// How many groups may be within the time, and how many starts in each.
     fn shape(limit: u32) -> (usize, u32) {
-        let groups = limit.min(GROUPS);
+        // The number that leaves out the fewest: groups are of one size.
+        let most = (1..=limit.min(GROUPS)).max_by_key(|groups| groups * (limit / groups));
+        let groups = most.unwrap_or(1);
         (
             usize::try_from(groups).unwrap_or(usize::MAX),
             limit / groups,

@@ -187,7 +187,10 @@ async fn perform(table: &MessagesTable, claim: &code::Claim, case: &Case) -> Opt
             Some(taken.expect("it is asked").is_some())
         }
         Operation::Release(_) => {
-            table.release(&claim, later).await.expect("it is asked");
+            table
+                .release(&claim, later, false)
+                .await
+                .expect("it is asked");
             None
         }
         Operation::Intend(_) => Some(table.intend(&claim).await.expect("it is asked")),
