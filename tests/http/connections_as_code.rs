@@ -104,6 +104,7 @@ async fn a_request_that_comes_again_makes_no_second_connection() {
     assert_eq!(answers[0]["Status"], "SUCCESS");
     let list = stack.world.tenant("acme").get("/v1/connections").await.body;
     assert_eq!(list["connections"].as_array().map(Vec::len), Some(1));
+    assert_eq!(list["connections"][0]["version"], 1);
 }
 
 #[tokio::test]

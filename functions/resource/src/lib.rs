@@ -4,6 +4,7 @@
 //! It is a caller of the operations in `connections`, within the process (decision 10): same checks, same writes. It writes the secrets of
 //! tenants as they do and can't read them; what it reads are the secrets of templates.
 
+mod api;
 mod config;
 mod operation;
 mod password;
@@ -40,14 +41,16 @@ pub struct State {
 /// Carries out a request, and answers it whatever happens: CloudFormation would wait for an hour. It all ends by `until`.
 ///
 /// # Errors
-/// When the answer was not taken. The request may come again: nothing is done twice.
+/// When there is nobody to answer, and then nothing is done; or when the answer was not taken. The request may come again: nothing is done
+/// twice.
 pub async fn handle(
     state: &Arc<State>,
     request: Request,
     until: Instant,
 ) -> Result<(), NotAnswered> {
+    state.responses.check(&request.response_url)?;
     let request = Arc::new(request);
-    let span = tracing::info_span!("request", request_id = request.request_id);
+    let span = tracing::info_span!("request", request_id = request.id);
     let work = {
         let (state, request) = (Arc::clone(state), Arc::clone(&request));
         async move { carry_out(&state, &request).await }
@@ -93,17 +96,17 @@ async fn answer(
         .or_else(|| request.physical_id().map(str::to_owned))
         .unwrap_or_else(|| match &request.resource_properties {
             Input::Value(given) => properties::tenant(given).map_or_else(
-                || request.request_id.clone(),
-                |tenant| PhysicalId::Failed(request.request_id.clone(), tenant).to_string(),
+                || request.id.clone(),
+                |tenant| PhysicalId::Failed(request.id.clone(), tenant).to_string(),
             ),
-            _ => request.request_id.clone(),
+            _ => request.id.clone(),
         });
     let response = Response {
         status,
         reason,
         physical_resource_id,
         stack_id: &request.stack_id,
-        request_id: &request.request_id,
+        request_id: &request.id,
         logical_resource_id: &request.logical_resource_id,
         no_echo: false,
         data,

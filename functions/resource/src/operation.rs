@@ -1,28 +1,18 @@
 //! Create, update and delete, each as a request to the operations of the API.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use axum::body::{Body, to_bytes};
-use axum::http::{Method, Request as HttpRequest, header};
+use axum::http::Method;
 use serde_json::{Map, Value, json};
 use shared::model::ids::ConnectionId;
 use shared::model::input::Input;
 use shared::model::tenant::Tenant;
 use shared::model::text;
-use shared::web::caller::Caller;
 use shared::web::problem::{Problem, ProblemType};
-use tokio::time::sleep;
-use tower::ServiceExt as _;
 
 use crate::State;
+use crate::api::Api;
 use crate::properties::{Properties, explain};
 use crate::request::{Given, PhysicalId, Request};
 
-/// The largest answer of an operation: a connection.
-const MAX_ANSWER: usize = 64 * 1024;
-/// What is waited before an operation is asked again that is not available for now, one after the other.
-const WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
 /// How often a connection is deleted that becomes the default again in between.
 const DELETIONS: usize = 5;
 
@@ -68,8 +58,15 @@ pub(crate) async fn carry_out(
     state: &State,
     request: &Request,
 ) -> Result<Option<PhysicalId>, Failure> {
-    let operation = Operation { state, request };
-    let kind = match &request.request_type {
+    let operation = Operation {
+        state,
+        request,
+        api: Api {
+            connections: &state.connections,
+            subject: request.subject(),
+        },
+    };
+    let kind = match &request.kind {
         Input::Value(kind) => kind.as_str(),
         _ => "",
     };
@@ -86,6 +83,7 @@ pub(crate) async fn carry_out(
 struct Operation<'a> {
     state: &'a State,
     request: &'a Request,
+    api: Api<'a>,
 }
 
 impl Operation<'_> {
@@ -115,6 +113,7 @@ impl Operation<'_> {
         let key = self.request.idempotency_key();
         let path = "/v1/connections";
         match self
+            .api
             .call(tenant, Method::POST, path, Some(&key), body)
             .await
         {
@@ -187,7 +186,9 @@ impl Operation<'_> {
         let another = old.is_none_or(|old| properties.has_another_password_than(old));
         if !another {
             let patch = Value::Object(patch.clone());
-            let patched = self.call(&properties.tenant, Method::PATCH, &path, None, patch);
+            let patched = self
+                .api
+                .call(&properties.tenant, Method::PATCH, &path, None, patch);
             match patched.await {
                 // The same password, for another server or login than it was given for: the template says both.
                 Err(problem) if asks_for_password(&problem) && properties.secret.is_some() => {}
@@ -195,7 +196,8 @@ impl Operation<'_> {
             }
         }
         let patch = self.with_password(properties, patch).await?;
-        self.call(&properties.tenant, Method::PATCH, &path, None, patch)
+        self.api
+            .call(&properties.tenant, Method::PATCH, &path, None, patch)
             .await?;
         Ok(())
     }
@@ -231,7 +233,9 @@ impl Operation<'_> {
     async fn remove(&self, tenant: &Tenant, id: ConnectionId) -> Result<(), Failure> {
         let path = path_of(id);
         for _ in 0..DELETIONS {
-            let deleted = self.call(tenant, Method::DELETE, &path, None, Value::Null);
+            let deleted = self
+                .api
+                .call(tenant, Method::DELETE, &path, None, Value::Null);
             match deleted.await {
                 Ok(_) => return Ok(()),
                 Err(problem) if problem.kind() == ProblemType::NotFound => return Ok(()),
@@ -239,7 +243,10 @@ impl Operation<'_> {
                 Err(problem) => return Err(problem.into()),
             }
             let give_up = json!({"default": false});
-            let given_up = self.call(tenant, Method::PATCH, &path, None, give_up).await;
+            let given_up = self
+                .api
+                .call(tenant, Method::PATCH, &path, None, give_up)
+                .await;
             match given_up {
                 Ok(_) => {}
                 Err(problem) if problem.kind() == ProblemType::NotFound => return Ok(()),
@@ -250,68 +257,6 @@ impl Operation<'_> {
             "the connection becomes the tenant's default again and again: who makes it so?"
                 .to_owned(),
         ))
-    }
-
-    /// Asks an operation of the API, for the tenant and in the name of this request; again when it is not available for now. What is
-    /// created has a key, and all else may be done twice.
-    async fn call(
-        &self,
-        tenant: &Tenant,
-        method: Method,
-        path: &str,
-        key: Option<&str>,
-        body: Value,
-    ) -> Result<Value, Problem> {
-        let mut waits = WAITS.iter();
-        loop {
-            match self.ask(tenant, &method, path, key, &body).await {
-                Err(problem) if problem.kind() == ProblemType::Unavailable => {
-                    sleep(*waits.next().ok_or(problem)?).await;
-                }
-                answer => return answer,
-            }
-        }
-    }
-
-    async fn ask(
-        &self,
-        tenant: &Tenant,
-        method: &Method,
-        path: &str,
-        key: Option<&str>,
-        body: &Value,
-    ) -> Result<Value, Problem> {
-        let fault = || Problem::new(ProblemType::Internal, "the operation gave no answer");
-        let caller: Result<Caller, Problem> = Ok(Caller {
-            tenant: tenant.clone(),
-            subject: Some(self.request.subject()),
-        });
-        let mut request = HttpRequest::builder()
-            .method(method)
-            .uri(path)
-            .header(header::CONTENT_TYPE, "application/json")
-            .extension(caller);
-        if let Some(key) = key {
-            request = request.header("idempotency-key", key);
-        }
-        let body = if body.is_null() {
-            Body::empty()
-        } else {
-            Body::from(body.to_string())
-        };
-        let request = request.body(body).map_err(|_| fault())?;
-        let routes = connections::routes(Arc::clone(&self.state.connections));
-        let Ok(answer) = routes.oneshot(request).await;
-        let (mut parts, body) = answer.into_parts();
-        // Not yet written out, as no gateway's layer is around these routes.
-        if let Some(problem) = parts.extensions.remove::<Problem>() {
-            return Err(problem);
-        }
-        let bytes = to_bytes(body, MAX_ANSWER).await.map_err(|_| fault())?;
-        if bytes.is_empty() && parts.status.is_success() {
-            return Ok(Value::Null);
-        }
-        serde_json::from_slice(&bytes).map_err(|_| fault())
     }
 }
 

@@ -23,11 +23,12 @@ pub struct Request {
     #[serde(rename = "ResponseURL")]
     pub(crate) response_url: ResponseUrl,
     pub(crate) stack_id: String,
-    pub(crate) request_id: String,
+    #[serde(rename = "RequestId")]
+    pub(crate) id: String,
     pub(crate) logical_resource_id: String,
     /// `Create`, `Update` or `Delete`.
-    #[serde(default)]
-    pub(crate) request_type: Input<String>,
+    #[serde(default, rename = "RequestType")]
+    pub(crate) kind: Input<String>,
     /// What an earlier answer named the resource.
     #[serde(default)]
     physical_resource_id: Input<String>,
@@ -56,7 +57,7 @@ impl Request {
 
     /// Who changes a connection for this resource, kept as its `updated_by`: each request is somebody else.
     pub(crate) fn subject(&self) -> String {
-        self.subject_of(&self.request_id)
+        self.subject_of(&self.id)
     }
 
     /// Who changed a connection for another request of this resource.

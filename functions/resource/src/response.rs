@@ -113,6 +113,19 @@ impl Responses {
         }
     }
 
+    /// Whether an answer may be sent there.
+    ///
+    /// # Errors
+    /// When it may not.
+    pub(crate) fn check(&self, url: &ResponseUrl) -> Result<(), NotAnswered> {
+        let uri: Uri = url.0.parse().map_err(|_| NotAnswered::Elsewhere)?;
+        if self.permits(&uri) {
+            Ok(())
+        } else {
+            Err(NotAnswered::Elsewhere)
+        }
+    }
+
     /// Sends an answer, and again if it isn't taken.
     ///
     /// # Errors
@@ -122,10 +135,7 @@ impl Responses {
         url: &ResponseUrl,
         response: Response<'_>,
     ) -> Result<(), NotAnswered> {
-        let uri: Uri = url.0.parse().map_err(|_| NotAnswered::Elsewhere)?;
-        if !self.permits(&uri) {
-            return Err(NotAnswered::Elsewhere);
-        }
+        self.check(url)?;
         let body = response.write()?;
         let mut waits = WAITS.iter();
         loop {
