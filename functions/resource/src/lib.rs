@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
+use tracing::field::Empty;
 
 pub use self::config::Config;
 pub use self::password::PasswordSource;
@@ -25,7 +26,6 @@ pub use self::response::{NotAnswered, Responses};
 use self::operation::{Failure, carry_out};
 use self::request::PhysicalId;
 use self::response::{Data, Response, SENDING, Status};
-use shared::model::input::Input;
 
 /// What this function may use.
 #[derive(Debug)]
@@ -50,7 +50,10 @@ pub async fn handle(
 ) -> Result<(), NotAnswered> {
     state.responses.check(&request.response_url)?;
     let request = Arc::new(request);
-    let span = tracing::info_span!("request", request_id = request.id);
+    let span = tracing::info_span!("request", request_id = request.id, tenant = Empty);
+    if let Some(tenant) = request.tenant() {
+        span.record("tenant", tenant.as_str());
+    }
     let work = {
         let (state, request) = (Arc::clone(state), Arc::clone(&request));
         async move { carry_out(&state, &request).await }
@@ -94,12 +97,9 @@ async fn answer(
     // What failed keeps its name; what was never made gets one by which its deletion knows.
     let physical_resource_id = named
         .or_else(|| request.physical_id().map(str::to_owned))
-        .unwrap_or_else(|| match &request.resource_properties {
-            Input::Value(given) => properties::tenant(given).map_or_else(
-                || request.id.clone(),
-                |tenant| PhysicalId::Failed(request.id.clone(), tenant).to_string(),
-            ),
-            _ => request.id.clone(),
+        .unwrap_or_else(|| match request.tenant() {
+            Some(tenant) => PhysicalId::Failed(request.id.clone(), tenant).to_string(),
+            None => request.id.clone(),
         });
     let response = Response {
         status,

@@ -13,6 +13,8 @@ use shared::model::ids::ConnectionId;
 use shared::model::input::Input;
 use shared::model::tenant::Tenant;
 
+use crate::properties;
+
 /// The properties of a resource as a template gives them, which is as strings but for lists and maps.
 pub(crate) type Given = BTreeMap<String, Value>;
 
@@ -39,6 +41,14 @@ pub struct Request {
 }
 
 impl Request {
+    /// Whose connection it is, if the properties say so.
+    pub(crate) fn tenant(&self) -> Option<Tenant> {
+        match &self.resource_properties {
+            Input::Value(given) => properties::tenant(given),
+            _ => None,
+        }
+    }
+
     /// What the resource was before an update.
     pub(crate) fn old_properties(&self) -> Given {
         match &self.old_resource_properties {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use aws_smithy_http_client::{Connector, tls};
+use aws_smithy_http_client::Connector;
 use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
@@ -103,12 +103,11 @@ pub struct Responses {
 }
 
 impl Responses {
-    /// Also answers at `endpoint`, which stands for all of AWS in tests, whatever its scheme.
+    /// Sends by `connector`; also to `endpoint`, which stands for all of AWS in tests, whatever its scheme.
     #[must_use]
-    pub fn new(endpoint: Option<Uri>) -> Self {
-        let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
+    pub fn new(connector: Connector, endpoint: Option<Uri>) -> Self {
         Self {
-            connector: Connector::builder().tls_provider(provider).build(),
+            connector,
             endpoint,
         }
     }

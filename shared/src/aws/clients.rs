@@ -7,6 +7,7 @@ use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::{
     BehaviorVersion, Region, SharedCredentialsProvider, SharedHttpClient,
 };
+use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_types::retry::RetryConfig;
@@ -23,6 +24,7 @@ pub struct Clients {
     region: Region,
     credentials: SharedCredentialsProvider,
     http: SharedHttpClient,
+    tls: TlsContext,
     endpoint: Option<String>,
 }
 
@@ -67,15 +69,26 @@ impl Clients {
         );
         let roots = TrustStore::empty().with_pem_certificate(roots()?);
         let tls = TlsContext::builder().with_trust_store(roots).build();
+        let tls = tls.expect("a store of roots is all it needs");
         Ok(Self {
             region: Region::new(config::required("AWS_REGION")?),
             credentials: SharedCredentialsProvider::new(credentials),
             http: aws_smithy_http_client::Builder::new()
                 .tls_provider(Provider::Rustls(CryptoMode::Ring))
-                .tls_context(tls.expect("a store of roots is all it needs"))
+                .tls_context(tls.clone())
                 .build_https(),
+            tls,
             endpoint: config::optional("AWS_ENDPOINT_URL"),
         })
+    }
+
+    /// HTTP with the same roots, for what AWS offers without an API: presigned URLs.
+    #[must_use]
+    pub fn connector(&self) -> Connector {
+        Connector::builder()
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .tls_context(self.tls.clone())
+            .build()
     }
 
     client!(

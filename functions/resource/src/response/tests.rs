@@ -5,7 +5,8 @@ use super::*;
 fn permitted(url: &str, endpoint: Option<&str>) -> bool {
     let endpoint = endpoint.map(|endpoint| endpoint.parse().expect("a URL"));
     let uri = url.parse::<Uri>();
-    uri.is_ok_and(|uri| Responses::new(endpoint).permits(&uri))
+    let connector = Connector::builder().build_http();
+    uri.is_ok_and(|uri| Responses::new(connector, endpoint).permits(&uri))
 }
 
 #[test]
