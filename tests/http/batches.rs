@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::mail_server::{Answer, MailServer, Script, SeenMessage};
-use tests::world::{Client, World, merged};
+use tests::mail_server::{Answer, Gate, MailServer, Script, SeenMessage, SeenSession};
+use tests::world::{Client, World, merged, reaching};
 
 use crate::support::{default_connection, login, logins, received, submitted};
 
@@ -233,4 +233,61 @@ async fn nothing_is_started_that_the_end_of_the_invocation_would_cut_short() {
     for message in messages(&tenant, &paths).await {
         assert_eq!(message["status"], "sent", "{message}");
     }
+}
+
+#[tokio::test]
+async fn a_new_session_that_dies_at_once_is_the_connections_trouble_and_asks_one_login() {
+    for answer in [Answer::close(), Answer::lines("nonsense")] {
+        let world = World::start().await;
+        let tenant = world.tenant("acme");
+        let script = Script::new().implicit_tls().on("MAIL", answer);
+        let server = MailServer::start(script).await;
+        let connection = one_slot(&tenant, &server).await;
+        let paths = submit_ten(&tenant).await;
+        assert_eq!(world.deliver_once().await, 0);
+        let health = tenant.get(&connection).await.body["health"]["status"].clone();
+        assert_eq!(health, "backing_off");
+        for message in messages(&tenant, &paths).await {
+            assert_eq!(message["status"], "retrying", "{message}");
+            let attempts = message["attempts"].as_array().cloned().expect("a list");
+            assert!(attempts.iter().all(|attempt| attempt["counted"] == false));
+        }
+        assert_eq!(logins(&server).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_not_replaced_for_those_whom_another_connection_sends_by_now() {
+    let world = World::start().await;
+    let tenant = world.tenant("acme");
+    let gate = Gate::new();
+    let script = Script::new().implicit_tls();
+    let script = script
+        .on("MAIL", Answer::wait(&gate).then_close())
+        .in_message(3);
+    let server = MailServer::start(script).await;
+    one_slot(&tenant, &server).await;
+    let another = MailServer::start(Script::new().implicit_tls()).await;
+    let settings = merged(login(), json!({"name": "another"}));
+    let another_connection = tenant.connection(reaching(&another, settings)).await;
+    let paths = submit_ten(&tenant).await;
+    // While the first session waits for its answer to the third message, the default role goes to another connection.
+    let working = world.deliver_once();
+    let switching = async {
+        let two = |session: &SeenSession| session.messages.len() == 2;
+        server.until(|ledger| ledger.sessions.iter().any(two)).await;
+        let answer = tenant
+            .patch(&another_connection, &json!({"default": true}))
+            .await;
+        assert_eq!(answer.status, 200);
+        gate.open();
+    };
+    let (failed, ()) = tokio::join!(working, switching);
+    assert_eq!(failed, 0);
+    assert_eq!(world.deliver().await, 0);
+    for message in messages(&tenant, &paths).await {
+        assert_eq!(message["status"], "sent", "{message}");
+    }
+    assert_eq!(received(&server).await.len(), 2);
+    assert_eq!(received(&another).await.len(), 8);
 }

@@ -57,3 +57,28 @@ async fn a_worker_that_vanishes_before_the_fence_is_followed_and_after_it_the_me
     }
     assert_eq!(received(&server).await.len(), 2);
 }
+
+#[tokio::test]
+async fn a_message_that_no_worker_lives_through_ends() {
+    let world = World::start().await;
+    let tenant = world.tenant("acme");
+    let server = MailServer::start(Script::new().starttls()).await;
+    default_connection(&tenant, &server, json!({})).await;
+    let message = submitted(&tenant, json!({})).await;
+    let entry = world.take_queue().await.pop().expect("an entry");
+    let delivery = serde_json::from_str(&entry).expect("a delivery");
+    for worker in 0..10 {
+        let now = world.clock.now();
+        let messages = &world.functions.deliver.messages;
+        let claim = messages
+            .claim(&delivery, format!("worker {worker}"), now, now + MINUTE)
+            .await;
+        assert!(claim.expect("storage").is_some(), "{worker}");
+        world.clock.advance(2 * MINUTE);
+    }
+    assert_eq!(world.hand_over(vec![entry]).await, 0);
+    let ended = tenant.get(&message).await.body;
+    assert_eq!(ended["status"], "failed", "{ended}");
+    assert_eq!(ended["attempts"][0]["reason"], "delivery_failed");
+    assert_eq!(server.connections().await, 0);
+}

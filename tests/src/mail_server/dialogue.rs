@@ -246,6 +246,11 @@ impl Dialogue {
                         return Err(io::ErrorKind::UnexpectedEof.into());
                     }
                 }
+                Step::Wait(gate) => {
+                    self.flush(io, true).await?;
+                    // It gives no permit: it is closed when it opens.
+                    let _ = gate.0.acquire().await;
+                }
                 Step::Silence => {
                     self.flush(io, true).await?;
                     while self.read(io).await? > 0 {}

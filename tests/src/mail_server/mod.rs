@@ -30,7 +30,7 @@ use tokio_rustls::TlsAcceptor;
 
 pub use authority::{Certificate, root, server_config_for};
 pub use ledger::{Ledger, SeenMessage, SeenSession};
-pub use script::{Answer, Script};
+pub use script::{Answer, Gate, Script};
 
 use dialogue::Dialogue;
 

@@ -1,8 +1,10 @@
 //! What the fake mail server does: well-behaved unless a test says otherwise.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use shared::model::encryption::Encryption;
+use tokio::sync::Semaphore;
 
 use super::authority::Certificate;
 
@@ -17,11 +19,39 @@ pub(super) enum Step {
     Endless(&'static [u8]),
     /// Waits until the client says something.
     Listen,
+    /// Says nothing until the test opens the gate.
+    Wait(Gate),
     /// Says nothing until the client hangs up.
     Silence,
     /// Hangs up.
     Close,
 }
+
+/// What a server waits for until its test opens it.
+#[derive(Debug, Clone)]
+pub struct Gate(pub(super) Arc<Semaphore>);
+
+impl Gate {
+    /// A closed one.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "closed is what it says")]
+    pub fn new() -> Self {
+        Self(Arc::new(Semaphore::new(0)))
+    }
+
+    /// Lets everybody through from now on.
+    pub fn open(&self) {
+        self.0.close();
+    }
+}
+
+impl PartialEq for Gate {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Gate {}
 
 /// What a server does in answer to a command, step by step.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -72,6 +102,12 @@ impl Answer {
     #[must_use]
     pub fn listen() -> Self {
         Self(vec![Step::Listen])
+    }
+
+    /// Nothing until the test opens the gate.
+    #[must_use]
+    pub fn wait(gate: &Gate) -> Self {
+        Self(vec![Step::Wait(gate.clone())])
     }
 
     /// And then that.
