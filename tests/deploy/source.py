@@ -11,6 +11,8 @@ FUNCTIONS = ("connections", "verify", "submit", "deliver", "sweep")
 
 # What Lambda itself puts into each function's environment.
 GIVEN_BY_LAMBDA = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION"}
+# What no template sets, with the reason.
+NOT_OF_A_DEPLOYMENT = {"AWS_CA_BUNDLE": "it names a file, which only somebody who starts the program by hand can put there"}
 
 # The actions that a call needs. A transaction needs those of its parts: see `_transactions`.
 ACTIONS = {
@@ -91,7 +93,7 @@ def _variables(text: str) -> set:
 
 @cache
 def variables(function: str) -> frozenset:
-    """The variables of the environment that a function reads, and Lambda does not give by itself."""
+    """The variables of the environment that a function reads, and a template has to set."""
     helpers = _functions(without_comments_and_tests(ROOT / "shared/src/config.rs"))
     reached, todo = set(), [without_comments_and_tests(ROOT / "functions" / function / "src/config.rs")]
     names = _variables(without_comments_and_tests(ROOT / "shared/src/aws/clients.rs"))
@@ -102,7 +104,7 @@ def variables(function: str) -> frozenset:
             if name not in reached and re.search(rf"\b{name}\(", text):
                 reached.add(name)
                 todo.append(body)
-    return frozenset(names - GIVEN_BY_LAMBDA)
+    return frozenset(names - GIVEN_BY_LAMBDA - set(NOT_OF_A_DEPLOYMENT))
 
 
 # Calls --------------------------------------------------------------------------------------------
