@@ -7,7 +7,7 @@ from pathlib import Path
 
 from templates import ROOT
 
-FUNCTIONS = ("connections", "verify", "submit", "deliver", "sweep")
+FUNCTIONS = ("connections", "verify", "submit", "deliver", "sweep", "resource")
 
 # What Lambda itself puts into each function's environment.
 GIVEN_BY_LAMBDA = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION"}
@@ -49,6 +49,8 @@ TYPES = {
     "SecretReader": ({"secrets"}, "secrets"),
     "Rates": ({"rates"}, "connections"),
 }
+# The resource behind a client that a function has by itself.
+OWN = {"resource": "secrets of templates"}
 RESOURCE_OF = {name: resource for names, resource in TYPES.values() for name in names}
 
 
@@ -165,7 +167,9 @@ def shared_calls() -> dict:
 def permissions(function: str) -> frozenset:
     """What a function does in AWS, as (action, resource)."""
     text = crate(function)
-    found = _calls(text, None, None)
+    found = _calls(text, OWN.get(function), None)
+    if "connections::routes(" in text:
+        found |= permissions("connections")
     for (kind, method), calls in shared_calls().items():
         receivers = "|".join(TYPES[kind][0])
         if kind in text and re.search(rf"\b(?:{receivers})\s*\.\s*{method}\(", text):
