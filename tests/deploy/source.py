@@ -109,6 +109,26 @@ def variables(function: str) -> frozenset:
     return frozenset(names - GIVEN_BY_LAMBDA - set(NOT_OF_A_DEPLOYMENT))
 
 
+# Metrics ------------------------------------------------------------------------------------------
+
+
+@cache
+def metrics() -> dict:
+    """The functions that count each of the code's own metrics, as docs/operations.md says."""
+    code = without_comments_and_tests(ROOT / "shared/src/metrics.rs")
+    names = re.findall(r"\w+", _block(code, code.index("pub enum Metric")))
+    rows = re.findall(r"(?m)^\| `(\w+)` \| ([a-z, ]+) \|", (ROOT / "docs/operations.md").read_text(encoding="utf-8"))
+    return {name: set(FUNCTIONS) if of == "all" else set(of.split(", ")) for name, of in rows if name in names}
+
+
+@cache
+def metrics_are_in() -> tuple[str, str]:
+    """Their namespace, and their one dimension."""
+    code = without_comments_and_tests(ROOT / "shared/src/metrics.rs")
+    namespace, dimension = (re.search(rf'const {it}: &str = "(\w+)"', code)[1] for it in ("NAMESPACE", "DIMENSION"))
+    return namespace, dimension
+
+
 # Calls --------------------------------------------------------------------------------------------
 
 CALL = re.compile(r"\b(\w+)\s*\.\s*client\s*\.\s*(\w+)\(\)")
