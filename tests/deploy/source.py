@@ -7,10 +7,12 @@ from pathlib import Path
 
 from templates import ROOT
 
-FUNCTIONS = ("connections", "verify", "submit", "deliver", "sweep")
+FUNCTIONS = ("connections", "verify", "submit", "deliver", "sweep", "resource")
 
 # What Lambda itself puts into each function's environment.
 GIVEN_BY_LAMBDA = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION"}
+# What no template sets, with the reason.
+NOT_OF_A_DEPLOYMENT = {"AWS_CA_BUNDLE": "it names a file, which only somebody who starts the program by hand can put there"}
 
 # The actions that a call needs. A transaction needs those of its parts: see `_transactions`.
 ACTIONS = {
@@ -47,6 +49,8 @@ TYPES = {
     "SecretReader": ({"secrets"}, "secrets"),
     "Rates": ({"rates"}, "connections"),
 }
+# The resource behind a client that a function has by itself.
+OWN = {"resource": "secrets of templates"}
 RESOURCE_OF = {name: resource for names, resource in TYPES.values() for name in names}
 
 
@@ -91,7 +95,7 @@ def _variables(text: str) -> set:
 
 @cache
 def variables(function: str) -> frozenset:
-    """The variables of the environment that a function reads, and Lambda does not give by itself."""
+    """The variables of the environment that a function reads, and a template has to set."""
     helpers = _functions(without_comments_and_tests(ROOT / "shared/src/config.rs"))
     reached, todo = set(), [without_comments_and_tests(ROOT / "functions" / function / "src/config.rs")]
     names = _variables(without_comments_and_tests(ROOT / "shared/src/aws/clients.rs"))
@@ -102,7 +106,27 @@ def variables(function: str) -> frozenset:
             if name not in reached and re.search(rf"\b{name}\(", text):
                 reached.add(name)
                 todo.append(body)
-    return frozenset(names - GIVEN_BY_LAMBDA)
+    return frozenset(names - GIVEN_BY_LAMBDA - set(NOT_OF_A_DEPLOYMENT))
+
+
+# Metrics ------------------------------------------------------------------------------------------
+
+
+@cache
+def metrics() -> dict:
+    """The functions that count each of the code's own metrics, as docs/operations.md says."""
+    code = without_comments_and_tests(ROOT / "shared/src/metrics.rs")
+    names = re.findall(r"\w+", _block(code, code.index("pub enum Metric")))
+    rows = re.findall(r"(?m)^\| `(\w+)` \| ([a-z, ]+) \|", (ROOT / "docs/operations.md").read_text(encoding="utf-8"))
+    return {name: set(FUNCTIONS) if of == "all" else set(of.split(", ")) for name, of in rows if name in names}
+
+
+@cache
+def metrics_are_in() -> tuple[str, str]:
+    """Their namespace, and their one dimension."""
+    code = without_comments_and_tests(ROOT / "shared/src/metrics.rs")
+    namespace, dimension = (re.search(rf'const {it}: &str = "(\w+)"', code)[1] for it in ("NAMESPACE", "DIMENSION"))
+    return namespace, dimension
 
 
 # Calls --------------------------------------------------------------------------------------------
@@ -163,7 +187,9 @@ def shared_calls() -> dict:
 def permissions(function: str) -> frozenset:
     """What a function does in AWS, as (action, resource)."""
     text = crate(function)
-    found = _calls(text, None, None)
+    found = _calls(text, OWN.get(function), None)
+    if "connections::routes(" in text:
+        found |= permissions("connections")
     for (kind, method), calls in shared_calls().items():
         receivers = "|".join(TYPES[kind][0])
         if kind in text and re.search(rf"\b(?:{receivers})\s*\.\s*{method}\(", text):

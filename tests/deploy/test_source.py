@@ -46,6 +46,8 @@ class Source(unittest.TestCase):
             ("deliver", ".show_again(", ("sqs:ChangeMessageVisibility", "deliveries")),
             ("connections", ".check(", ("dynamodb:ConditionCheckItem", "connections")),
             ("sweep", ".delete_secret(", ("secretsmanager:DeleteSecret", "secrets")),
+            ("resource", ".get_secret_value(", ("secretsmanager:GetSecretValue", "secrets of templates")),
+            ("resource", "connections::routes(", ("secretsmanager:CreateSecret", "secrets")),
         ]
         for function, call, permission in cases:
             with self.subTest(function=function):

@@ -18,6 +18,7 @@ UNTAGGED = {
     "AWS::ApiGatewayV2::Authorizer",
     "AWS::ApiGatewayV2::Integration",
     "AWS::ApiGatewayV2::Route",
+    "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::Permission",
     # By the globals.
     "AWS::Serverless::Function",
@@ -32,6 +33,7 @@ OUTPUTS = {
         "ApiUrl": "${Api.ApiEndpoint}",
         "ApiId": "${Api}",
         "EgressIps": "AllocatesAddresses ? ${NetworkStack.Outputs.EgressIps} : ${EgressIps}[,]",
+        "ResourceFunctionArn": "${ResourceFunction.Arn}",
         "SecretPrefix": "${AWS::StackName}",
         "DashboardUrl": DASHBOARD,
         **{it: f"${{Queue.Outputs.{it}}}" for it in ("DeliveriesUrl", "RequestsUrl", "RequestsArn")},
@@ -60,13 +62,15 @@ OUTPUTS = {
     "events": {"BusName": "${Bus}", "BusArn": "${Bus.Arn}"},
     "alarms": {"DashboardName": "${Dashboard}", "AlarmTopicArn": "GivenTopic ? ${AlarmTopicArn} : ${Topic}"},
 }
+# What other stacks import: docs/connections-as-code.md.
+EXPORTS = {"root": {"ResourceFunctionArn": "${AWS::StackName}-ResourceFunctionArn"}}
 # Where a nested stack's parameter comes from if not from the root's parameter of its name.
 HANDED_ON = {
     "Name": "${AWS::StackName}",
     "ApiId": "${Api}",
     "SubmitFunctionArn": "${SubmitFunction.Arn}",
     "SweepFunctionArn": "${SweepFunction.Arn}",
-    **{f"{it}Function": f"${{{it}Function}}" for it in ("Connections", "Verify", "Submit", "Deliver", "Sweep")},
+    **{f"{it}Function": f"${{{it}Function}}" for it in ("Connections", "Verify", "Submit", "Deliver", "Sweep", "Resource")},
     **{f"{it}Name": f"${{Queue.Outputs.{it}Name}}" for it in NAMED},
     **{it: f"${{Queue.Outputs.{it}}}" for it in ("EventsDlqArn", "ConnectionsStreamDlqArn", "MessagesStreamDlqArn")},
     **{it: f"${{Data.Outputs.{it}}}" for it in ("ConnectionsStreamArn", "MessagesStreamArn")},
@@ -115,6 +119,8 @@ def outputs(file, template):
             yield f"{file}: {name} has no description"
         yield from differ(f"{file}: {name}", render(it["Value"]), OUTPUTS[file][name])
     yield from differ(f"the outputs of {file}", sorted(template["Outputs"]), sorted(OUTPUTS[file]))
+    exports = {name: render(it["Export"]["Name"]) for name, it in template["Outputs"].items() if "Export" in it}
+    yield from differ(f"the exports of {file}", exports, EXPORTS.get(file, {}))
     if file == "alarms":
         yield from differ("when the topic is told", template["Outputs"]["AlarmTopicArn"]["Condition"], "Tells")
 

@@ -3,7 +3,7 @@
 import re
 
 import source
-from templates import of_type, render
+from templates import ROOT, of_type, render
 
 from . import check, differ
 
@@ -36,6 +36,11 @@ RESOURCES = {
     "deliveries": "${Queue.Outputs.DeliveriesArn}",
     "secrets": "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${AWS::StackName}/*",
 }
+# Secrets that are not this deployment's: those that somebody tagged with its name.
+TAGGED = (
+    "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:*",
+    "StringEquals secretsmanager:ResourceTag/mittente ${AWS::StackName}",
+)
 KEY = "${Data.Outputs.KeyArn}"
 
 
@@ -80,6 +85,12 @@ def built(templates):
     yield from differ("what is reserved for verify", _function(root, "verify")["ReservedConcurrentExecutions"], reserved)
 
 
+def _seconds(path: str, constant: str) -> int:
+    """The seconds of a constant in a source."""
+    text = (ROOT / path).read_text(encoding="utf-8")
+    return int(re.search(rf"\b{constant}: Duration = Duration::from_secs\((\d+)\)", text)[1])
+
+
 @check("root", "queue")
 def times(templates):
     """API Gateway waits for 30 s, verify ends by itself after 25, an entry is out of sight for longer than it is worked on."""
@@ -90,6 +101,8 @@ def times(templates):
             yield f"{name} may take longer than API Gateway waits"
     if parameters["verify"]["MinValue"] <= 25:
         yield "verify may be ended before it ends by itself"
+    if parameters["resource"]["MinValue"] <= _seconds("functions/resource/src/response.rs", "SENDING"):
+        yield "resource may be left without time to work"
     yield from differ("the default of deliver", parameters["deliver"]["Default"], 420)
     visible = {name: it["Properties"].get("VisibilityTimeout", 30) for name, it in of_type(queue, "AWS::SQS::Queue").items()}
     yield from differ("how long a delivery is out of sight", visible["Deliveries"], 450)
@@ -150,8 +163,12 @@ def _used(templates: dict, name: str) -> set:
     """What a function uses: what its code calls, and what Lambda does in its name."""
     root = templates["root"]
     title = name.capitalize()
-    used = set()
+    used, found = set(), set()
     for action, resource in source.permissions(name):
+        if resource == "secrets of templates":
+            # And never a tenant's, whatever tags it has: it could then be shown to another server.
+            found |= {("Allow", action, *TAGGED, None), ("Deny", action, RESOURCES["secrets"], None, None)}
+            continue
         table, slash, index = resource.partition("/")
         used.add((action, f"{RESOURCES[table]}{slash}{index}"))
     for mapping in of_type(root, "AWS::Lambda::EventSourceMapping").values():
@@ -167,7 +184,7 @@ def _used(templates: dict, name: str) -> set:
     services = {action.split(":")[0] for action, _ in used} & {"dynamodb", "s3", "sqs"}
     via = " ".join(sorted(f"{it}.${{AWS::Region}}.amazonaws.com" for it in services))
     writes = any(action in ("sqs:SendMessage", "s3:PutObject") for action, _ in used)
-    found = {("Allow", action, resource, None, None) for action, resource in used}
+    found |= {("Allow", action, resource, None, None) for action, resource in used}
     for action in ("kms:Decrypt", "kms:GenerateDataKey") if writes else ("kms:Decrypt",):
         found.add(("Allow", action, KEY, f"StringEquals kms:ViaService {via}", None))
     found |= {("Allow", f"logs:{action}", f"${{{title}Log.Arn}}", None, None) for action in ("CreateLogStream", "PutLogEvents")}
@@ -210,6 +227,8 @@ def secrets(templates):
         "submit": set(),
         "deliver": {"GetSecretValue"},
         "sweep": {"DeleteSecret"},
+        # What it reads are not the tenants'.
+        "resource": {"CreateSecret", "GetSecretValue"},
     }
     for name, actions in wanted.items():
         role = root["Resources"][f"{name.capitalize()}Role"]
@@ -233,3 +252,16 @@ def batches(templates):
         yield from differ(f"the batch of {function}", mapping["BatchSize"], 10)
         yield from differ(f"the answer of {function}", mapping["FunctionResponseTypes"], ["ReportBatchItemFailures"])
         yield from differ(f"the concurrency of {function}", mapping["ScalingConfig"]["MaximumConcurrency"], {"Ref": concurrency})
+
+
+@check("root")
+def invocations_by_stacks(templates):
+    (it,) = of_type(templates["root"], "AWS::Lambda::EventInvokeConfig").values()
+    # As long as CloudFormation waits for an answer.
+    wanted = {
+        "FunctionName": {"Ref": "ResourceFunction"},
+        "Qualifier": "$LATEST",
+        "MaximumRetryAttempts": 2,
+        "MaximumEventAgeInSeconds": 3600,
+    }
+    yield from differ("how often a stack's request is tried", it["Properties"], wanted)
