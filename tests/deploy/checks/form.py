@@ -31,7 +31,7 @@ OUTPUTS = {
     "root": {
         "ApiUrl": "${Api.ApiEndpoint}",
         "ApiId": "${Api}",
-        "EgressIps": "AllocatesAddresses ? ${NetworkStack.Outputs.EgressIps} : ${EgressIps}[,]",
+        "EgressAddresses": "AllocatesAddresses ? ${NetworkStack.Outputs.EgressIps} : ${EgressIps}[,]",
         "SecretPrefix": "${AWS::StackName}",
         "DashboardUrl": DASHBOARD,
         **{it: f"${{Queue.Outputs.{it}}}" for it in ("DeliveriesUrl", "RequestsUrl", "RequestsArn")},
