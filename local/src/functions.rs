@@ -12,6 +12,7 @@ use shared::aws::queue::DeliveryQueue;
 use shared::aws::rates::Rates;
 use shared::aws::secrets::{SecretReader, SecretWriter};
 use shared::clock::Clock;
+use shared::metrics::Metrics;
 use shared::model::retry::Ambiguous;
 use shared::smtp::Dialer;
 use utoipa::openapi::schema::AdditionalProperties;
@@ -79,6 +80,7 @@ impl Functions {
                 queue: queue.clone(),
                 places: Places::new(submit::QUEUED_PER_TENANT),
                 clock: clock.clone(),
+                metrics: Metrics::off(),
             }),
             deliver: Arc::new(deliver::State {
                 connections: connections.clone(),
@@ -92,6 +94,7 @@ impl Functions {
                 ambiguous: Ambiguous::default(),
                 sessions: deliver::Sessions::new(clock.clone()),
                 clock: clock.clone(),
+                metrics: Metrics::off(),
             }),
             sweep: Arc::new(sweep::State {
                 connections,
@@ -99,6 +102,7 @@ impl Functions {
                 queue,
                 secrets: embedded.secrets.clone(),
                 clock: clock.clone(),
+                metrics: Metrics::off(),
             }),
             clock: clock.clone(),
         }

@@ -6,6 +6,7 @@ pub mod aws;
 pub mod clock;
 pub mod config;
 pub mod dns;
+pub mod metrics;
 pub mod model;
 pub mod smtp;
 pub mod telemetry;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use shared::aws::content::ContentStore;
 use shared::aws::places::Places;
 use shared::aws::queue::DeliveryQueue;
+use shared::metrics::Metrics;
 use shared::model::retry::Ambiguous;
 use submit::events::{Incoming, handle};
 use tests::world::World;
@@ -41,6 +42,7 @@ pub(crate) fn submitter(scene: &Scene<'_>, wire: &Wire) -> Arc<submit::State> {
         queue: DeliveryQueue::new(clients.sqs, &embedded.queue_url),
         places: Places::new(submit::QUEUED_PER_TENANT),
         clock: scene.world.clock.clone(),
+        metrics: Metrics::off(),
     })
 }
 

@@ -9,6 +9,7 @@ use shared::aws::batch::{Batch, Outcome};
 use shared::aws::content::ContentStore;
 use shared::aws::queue::DeliveryQueue;
 use shared::aws::secrets::SecretReader;
+use shared::metrics::Metrics;
 use shared::model::ids::MessageId;
 use shared::model::message::Status;
 use shared::model::retry::Ambiguous;
@@ -126,6 +127,7 @@ impl<'a> Scene<'a> {
             queue: DeliveryQueue::new(clients.sqs, &self.world.embedded.queue_url),
             secrets: clients.secrets,
             clock: self.world.clock.clone(),
+            metrics: Metrics::off(),
         }
     }
 

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{Extensions, Request};
+use axum::routing::get;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
+use shared::metrics::Metrics;
 use shared::web::app::behind_gateway;
 use tests::world::World;
 use tower::ServiceExt as _;
@@ -13,14 +16,19 @@ use tower::ServiceExt as _;
 #[derive(Debug, Clone)]
 struct Context(Value);
 
-/// Status, problem type and request id of a request with this context.
+/// Status, body and request id of a request with this context.
 async fn ask(world: &World, context: Value) -> (u16, Value, String) {
     let routes = connections::routes(Arc::clone(&world.functions.connections));
-    let gateway = behind_gateway(routes, "tenant_id".to_owned(), |extensions| {
+    ask_of(routes, context).await
+}
+
+async fn ask_of(routes: Router, context: Value) -> (u16, Value, String) {
+    let found = |extensions: &Extensions| {
         extensions
             .get::<Context>()
             .map_or(Value::Null, |context| context.0.clone())
-    });
+    };
+    let gateway = behind_gateway(routes, "tenant_id".to_owned(), Metrics::off(), found);
     let request = Request::get("/v1/connections")
         .header("tenant_id", "other")
         .header("x-request-id", "forged")
@@ -70,4 +78,15 @@ async fn no_claims_are_unauthenticated_and_claims_without_a_tenant_are_forbidden
         let (got, body, _) = ask(&world, context).await;
         assert_eq!((got, &body["type"]), (status, &json!(kind)), "{body}");
     }
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_is_answered_as_a_fault_of_ours() {
+    let broken = get(async || -> &'static str { panic!("with a password in it") });
+    let routes = Router::new().route("/v1/connections", broken);
+    let claims = json!({"tenant_id": "acme"});
+    let (status, body, id) = ask_of(routes, context(&claims)).await;
+    assert_eq!((status, &body["type"]), (500, &json!("/problems/internal")));
+    assert_eq!(body["request_id"], id);
+    assert!(!body.to_string().contains("password"), "{body}");
 }

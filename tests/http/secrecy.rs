@@ -9,13 +9,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use tests::mail_server::{MailServer, Script};
-use tests::world::{Answer, Client, World, connection, reaching};
+use tests::world::{Answer, Client, World, connection, merged, reaching};
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::connections_as_code::stack::Stack;
+use crate::connections_as_code::{login, properties};
 use crate::support::{keyed, mail, problem};
 
 const USER: &str = "info@example.com";
@@ -37,6 +39,7 @@ impl Logs {
                 "submit",
                 "deliver",
                 "sweep",
+                "resource",
                 "local",
             ];
             let levels = Targets::new().with_default(Level::INFO);
@@ -239,6 +242,39 @@ async fn a_password_is_in_no_answer_log_table_or_queue_entry() {
         let heard = format!("{ledger:?}");
         assert!(spellings().iter().any(|spelling| heard.contains(spelling)));
     }
+}
+
+#[tokio::test]
+async fn a_password_from_a_templates_secret_is_in_no_answer_log_or_table() {
+    let logs = Logs::capture();
+    let stack = Stack::start().await;
+    let arn = stack.secret("system-mail", CANARY).await;
+    let fields = json!({"smtp": CANARY, "number": 7, CANARY: 7}).to_string();
+    let fields = stack.secret("all-mail", &fields).await;
+    let given = properties(login(&arn));
+    let physical_id = stack.created(&given).await;
+    stack.answers([503]);
+    let version = merged(given.clone(), json!({"PasswordVersion": "2"}));
+    stack.update(&physical_id, &given, &version).await;
+    assert_eq!(stack.password(&physical_id).await.0, CANARY);
+    for changes in [
+        json!({"Name": "Other", "Encryption": "none"}),
+        json!({"Password": CANARY}),
+        json!({"PasswordSecretArn": fields, "PasswordSecretKey": "number"}),
+        json!({"PasswordSecretArn": CANARY}),
+    ] {
+        let answer = stack.create(&merged(given.clone(), changes)).await;
+        assert_eq!(answer["Status"], "FAILED");
+    }
+    stack.delete(&physical_id, &version).await;
+    let puts = stack.puts();
+    assert_eq!(puts.len(), 8);
+    assert_absent("an answer", &format!("{puts:?}"));
+    assert_absent("the tables", &stack.world.dump().await);
+    let logs = logs.text();
+    assert!(logs.contains("carried out") && logs.contains("the answer was not taken"));
+    assert_absent("the log", &logs);
+    assert!(!logs.contains("s1gnature"));
 }
 
 const GRACE: Duration = Duration::from_mins(15);

@@ -9,6 +9,7 @@ use shared::aws::rates::Rates;
 use shared::aws::secrets::SecretReader;
 use shared::clock::Clock;
 use shared::config::{ConfigError, ambiguous, dialer, required};
+use shared::metrics::Metrics;
 use shared::model::retry::Ambiguous;
 use shared::smtp::Dialer;
 
@@ -41,9 +42,9 @@ impl Config {
         })
     }
 
-    /// The state for the AWS that `clients` lead to.
+    /// The state for the AWS that `clients` lead to, which counts in `metrics`.
     #[must_use]
-    pub fn state(&self, clients: &Clients) -> State {
+    pub fn state(&self, clients: &Clients, metrics: Metrics) -> State {
         State {
             connections: ConnectionsTable {
                 client: clients.dynamodb(),
@@ -62,6 +63,7 @@ impl Config {
             ambiguous: self.ambiguous,
             sessions: Sessions::new(Clock::system()),
             clock: Clock::system(),
+            metrics,
         }
     }
 }

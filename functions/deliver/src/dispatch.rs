@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use shared::metrics::Metric;
 use shared::model::connection::{Connection, Health};
 use shared::model::health::{Gate, Trouble};
 use shared::model::message::{AttemptResult, Outcome};
@@ -176,6 +177,9 @@ impl<'a> Dispatch<'a> {
         let opened = Box::pin(sessions.take(self.connection, self.deadline, open)).await;
         match opened {
             Ok(lease) => {
+                if lease.is_warm() {
+                    self.state.metrics.count(Metric::SessionsReused);
+                }
                 self.transmission.change_session(lease.is_warm());
                 Some(lease)
             }

@@ -10,6 +10,7 @@ use shared::model::sender::Senders;
 use shared::model::tenant::Tenant;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
+use tracing::{Instrument as _, info_span};
 
 use crate::prepare::{Ready, prepare};
 use crate::{State, dispatch};
@@ -80,6 +81,11 @@ impl Group {
         groups.into_values().collect()
     }
 
+    /// Whose messages they are.
+    pub(crate) fn tenant(&self) -> &str {
+        self.tenant.as_str()
+    }
+
     /// What the queue calls it.
     pub(crate) fn name(&self) -> Option<&str> {
         self.name.as_deref()
@@ -104,11 +110,13 @@ impl Group {
     ) {
         let start = |index: usize| {
             let (group, state) = (Arc::clone(self), Arc::clone(state));
-            tokio::spawn(async move {
+            let message_id = self.entries[index].1.message_id;
+            let preparing = async move {
                 let (entry, delivery) = &group.entries[index];
                 let id = entry.message_id.clone();
                 prepare(&state, &group, id, delivery, invocation_end).await
-            })
+            };
+            tokio::spawn(preparing.instrument(info_span!("prepare", %message_id)))
         };
         let preparing: Vec<_> = (0..self.entries.len()).map(start).collect();
         let mut ready: Vec<Ready> = Vec::new();
@@ -119,7 +127,10 @@ impl Group {
                 Ok(Err(error)) => {
                     tracing::error!(message_id = %delivery.message_id, operation = error.operation(), cause = error.cause(), "storage failed");
                 }
-                Err(panic) => tracing::error!(message_id = %delivery.message_id, %panic),
+                // Where, the panic has said itself; what it says may quote the message.
+                Err(_) => {
+                    tracing::error!(message_id = %delivery.message_id, "the preparation broke off");
+                }
             }
         }
         // The queue's own groups have one connection each.
@@ -129,7 +140,8 @@ impl Group {
             let messages = ready.extract_if(.., through).collect();
             let dispatch =
                 dispatch::dispatch(state, &connection, messages, unfinished, invocation_end);
-            Box::pin(dispatch).await;
+            let span = info_span!("dispatch", connection_id = %connection.id);
+            Box::pin(dispatch.instrument(span)).await;
         }
     }
 

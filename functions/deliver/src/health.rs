@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use shared::aws::error::StorageError;
+use shared::metrics::Metric;
 use shared::model::connection::{Connection, Health, HealthStatus};
 use shared::model::health::{Gate, SENDER_REFUSED, Trouble};
 use shared::model::message::{AttemptResult, Message, Outcome};
@@ -118,6 +119,10 @@ impl<'a> Pass<'a> {
                 table.back_off(tenant, connection, seen, health).await
             }
         };
+        let suspends = matches!(trouble, Trouble::Refused(_)) && matches!(kept, Ok(true));
+        if suspends && seen.status != HealthStatus::Suspended {
+            self.state.metrics.count(Metric::ConnectionsSuspended);
+        }
         report(kept, connection, &format!("{trouble:?}"));
         let health = health.unwrap_or_else(|| seen.clone());
         wait_for(&health, now, result);

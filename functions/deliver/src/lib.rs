@@ -28,10 +28,12 @@ use shared::aws::queue::DeliveryQueue;
 use shared::aws::rates::Rates;
 use shared::aws::secrets::SecretReader;
 use shared::clock::Clock;
+use shared::metrics::Metrics;
 use shared::model::retry::Ambiguous;
 use shared::smtp::Dialer;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tracing::{Instrument as _, info_span};
 
 use crate::group::{Group, Unfinished};
 
@@ -64,6 +66,8 @@ pub struct State {
     pub sessions: Sessions,
     /// Time and chance.
     pub clock: Clock,
+    /// What is counted and measured.
+    pub metrics: Metrics,
 }
 
 /// Delivers a batch. Groups go side by side, the entries of a group one after the other through its connection, and each group's are
@@ -76,23 +80,23 @@ pub async fn handle(state: &Arc<State>, batch: Batch, invocation_end: Instant) -
     for group in groups.into_iter().map(Arc::new) {
         let (state, unfinished) = (Arc::clone(state), Arc::clone(&unfinished));
         let working = Arc::clone(&working);
-        tasks.spawn(async move {
-            let working_on = (
-                Arc::clone(&group),
-                Arc::clone(&state),
-                Arc::clone(&unfinished),
-            );
-            let worked = tokio::spawn(async move {
-                let (group, state, unfinished) = working_on;
-                group.work(&state, &unfinished, invocation_end).await;
-            });
-            if let Err(panic) = worked.await {
+        let span = info_span!("group", tenant = group.tenant());
+        let (of, at_it, undone) = (
+            Arc::clone(&group),
+            Arc::clone(&state),
+            Arc::clone(&unfinished),
+        );
+        let work = async move { of.work(&at_it, &undone, invocation_end).await };
+        let worked = tokio::spawn(work.instrument(span.clone()));
+        let work = async move {
+            if worked.await.is_err() {
                 // What it had not done is not declared done.
-                tracing::error!(%panic, "a group broke off");
+                tracing::error!("a group broke off");
             }
             let others = working.fetch_sub(1, Ordering::Relaxed) > 1;
             group.settle(&state, &unfinished, others).await;
-        });
+        };
+        tasks.spawn(work.instrument(span));
     }
     while tasks.join_next().await.is_some() {}
     Outcome {

@@ -1,6 +1,7 @@
 //! A new session for a connection: its password, its turn to log in, and the way to its server.
 
 use shared::aws::error::StorageError;
+use shared::metrics::Metric;
 use shared::model::connection::Connection;
 use shared::model::timestamp::Timestamp;
 use shared::smtp::{Credentials, Failure, Progress, Session, Target};
@@ -63,7 +64,17 @@ pub(crate) async fn open(
         credentials: credentials.map(|(username, password)| Credentials { username, password }),
     };
     let mut progress = Progress::brief();
+    let started = Instant::now();
     let opened = state.dialer.open(&target, deadline, &mut progress).await;
+    match &opened {
+        Ok(_) => {
+            state.metrics.count(Metric::SessionsOpened);
+            let took = started.elapsed();
+            state.metrics.took(Metric::SessionOpenDuration, took);
+        }
+        Err(failure) if failure.is_refused_login() => state.metrics.count(Metric::LoginsRefused),
+        Err(_) => {}
+    }
     if let Some(alone) = alone {
         alone.ended(opened.as_ref().map(|_| ()), began);
     }

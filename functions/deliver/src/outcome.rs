@@ -6,13 +6,14 @@ use shared::aws::attempts::Attempts;
 use shared::aws::error::StorageError;
 use shared::aws::messages::{Claim, Record, TAKEN_WITHIN};
 use shared::clock::random;
+use shared::metrics::Metric;
 use shared::model::connection::{Health, HealthStatus};
 use shared::model::health::Trouble;
-use shared::model::message::{Attempt, AttemptResult, Message, Outcome, RecipientStatus};
+use shared::model::message::{Attempt, AttemptResult, Message, Outcome, RecipientStatus, Status};
 use shared::model::sender::NoSender;
 use shared::model::timestamp::{Timestamp, millis};
 
-use crate::State;
+use crate::{State, health};
 
 /// How long a message waits for a sender before it is looked at again: a change of connections wakes it within this.
 const PARKED_FOR: Duration = Duration::from_mins(5);
@@ -59,6 +60,16 @@ pub(crate) async fn write(state: &State, claim: &Claim, fate: Fate) -> Result<()
     match fate {
         Fate::Attempted(result) => {
             let counts = result.attempt.counted;
+            let Attempt {
+                outcome,
+                duration_ms,
+                ..
+            } = result.attempt;
+            state.metrics.count(Metric::attempts(outcome));
+            if health::works(&result) {
+                let took = Duration::from_millis(duration_ms);
+                state.metrics.took(Metric::TransactionDuration, took);
+            }
             held = matches!(result.trouble, Some(Trouble::Unwell(_)));
             let chance = u16::from_be_bytes(random());
             message.conclude(result, patience, state.ambiguous, now, chance);
@@ -103,6 +114,7 @@ async fn conclude(state: &State, claim: &Claim, record: &Record) -> Result<(), S
         }
     };
     if written {
+        measure(state, record);
         tracing::info!(
             message_id = %message.id, connection_id = %message.decision.effective.connection_id, status = ?message.status, "attempt ended"
         );
@@ -110,6 +122,17 @@ async fn conclude(state: &State, claim: &Claim, record: &Record) -> Result<(), S
         tracing::warn!(message_id = %message.id, "the claim was lost: another worker has the message");
     }
     Ok(())
+}
+
+fn measure(state: &State, record: &Record) {
+    let message = &record.message;
+    if let Some(metric) = Metric::of_status(message.status, message.parked.is_some()) {
+        state.metrics.count(metric);
+    }
+    if message.status == Status::Sent {
+        let took = message.updated_at.since(message.created_at);
+        state.metrics.took(Metric::DeliveryLatency, took);
+    }
 }
 
 async fn queue_again(

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use shared::aws::error::StorageError;
 use tokio::task::JoinSet;
+use tracing::{Instrument as _, Span, info_span};
 
 use crate::State;
 use crate::group::Unfinished;
@@ -50,7 +51,8 @@ impl Outcomes {
     pub(crate) fn write(&mut self, message: &Arc<Ready>, fate: Fate) {
         let (state, unfinished) = (Arc::clone(&self.state), Arc::clone(&self.unfinished));
         let message = Arc::clone(message);
-        self.writes.spawn(async move {
+        let span = span(&message);
+        let write = async move {
             let nothing_left = fate.nothing_left();
             match outcome::write(&state, &message.claim, fate).await {
                 Ok(()) => unfinished.finish(&message.entry),
@@ -61,24 +63,30 @@ impl Outcomes {
                     }
                 }
             }
-        });
+        };
+        self.writes.spawn(write.instrument(span));
     }
 
     /// Storage failed, and nothing of the message has left: its entry comes again.
     pub(crate) fn fail(&mut self, message: &Arc<Ready>, error: &StorageError) {
         outcome::report(&message.claim, error);
         let (state, message) = (Arc::clone(&self.state), Arc::clone(message));
-        self.writes
-            .spawn(async move { outcome::release(&state, &message.claim, false).await });
+        let span = span(&message);
+        let release = async move { outcome::release(&state, &message.claim, false).await };
+        self.writes.spawn(release.instrument(span));
     }
 
     /// Waits until all are written.
     pub(crate) async fn written(mut self) {
         while let Some(written) = self.writes.join_next().await {
-            if let Err(panic) = written {
+            if written.is_err() {
                 // Its entry is not declared done.
-                tracing::error!(%panic, "an outcome was not written");
+                tracing::error!("an outcome was not written");
             }
         }
     }
+}
+
+fn span(message: &Ready) -> Span {
+    info_span!("outcome", message_id = %message.claim.record.message.id)
 }

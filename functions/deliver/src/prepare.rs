@@ -10,6 +10,7 @@ use shared::model::connection::Connection;
 use shared::model::message::Outcome;
 use shared::model::timestamp::Timestamp;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use crate::group::Group;
 use crate::outcome::{self, Fate};
@@ -60,10 +61,11 @@ pub(crate) async fn prepare(
         }
         // In a task of its own: one that panics must not keep its claim.
         let (at_it, of, mut seen) = (Arc::clone(state), Arc::clone(group), claim.clone());
-        let looking = tokio::spawn(async move {
+        let looking = async move {
             let looked = look(&at_it, &of, &mut seen, now).await;
             (looked, seen)
-        });
+        };
+        let looking = tokio::spawn(looking.in_current_span());
         let written = match looking.await {
             Ok((Ok(Ok((connection, body))), claim)) => {
                 return Ok(Some(Ready {
@@ -75,9 +77,10 @@ pub(crate) async fn prepare(
             }
             Ok((Ok(Err(fate)), claim)) => outcome::write(state, &claim, fate).await,
             Ok((Err(error), _)) => Err(error),
-            Err(panic) => {
+            // What it says may quote the message.
+            Err(_) => {
                 outcome::release(state, &claim, true).await;
-                return Err(StorageError::corrupt("prepare a message", panic));
+                return Err(StorageError::corrupt("prepare a message", "it panicked"));
             }
         };
         if written.is_err() {

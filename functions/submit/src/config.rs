@@ -8,6 +8,7 @@ use shared::aws::places::Places;
 use shared::aws::queue::DeliveryQueue;
 use shared::clock::Clock;
 use shared::config::{ConfigError, number, required};
+use shared::metrics::Metrics;
 
 use crate::{QUEUED_PER_TENANT, State};
 
@@ -39,9 +40,9 @@ impl Config {
         })
     }
 
-    /// The state for the AWS that `clients` lead to.
+    /// The state for the AWS that `clients` lead to, which counts in `metrics`.
     #[must_use]
-    pub fn state(&self, clients: &Clients) -> State {
+    pub fn state(&self, clients: &Clients, metrics: Metrics) -> State {
         State {
             connections: ConnectionsTable {
                 client: clients.dynamodb(),
@@ -55,6 +56,7 @@ impl Config {
             queue: DeliveryQueue::new(clients.sqs(), &self.delivery_queue),
             places: self.places,
             clock: Clock::system(),
+            metrics,
         }
     }
 }

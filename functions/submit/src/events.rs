@@ -21,6 +21,7 @@ use ring::digest::{SHA256, digest};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use shared::aws::batch::{Failure, Outcome};
+use shared::metrics::Metric;
 use shared::model::event::{Event, Rejected, Source};
 use shared::model::field::{FieldCode, FieldErrors};
 use shared::model::input::Input;
@@ -29,6 +30,7 @@ use shared::web::body::JsonBody;
 use shared::web::idempotency::IdempotencyKey;
 use shared::web::problem::{Problem, ProblemType};
 use tokio::task::JoinSet;
+use tracing::{Instrument as _, Span};
 
 pub use self::incoming::{Incoming, Requested};
 use crate::submit::accept;
@@ -61,10 +63,11 @@ pub async fn handle(state: &Arc<State>, incoming: Incoming) -> Result<Outcome, N
     match incoming {
         Incoming::Event(event) => {
             let state = Arc::clone(state);
-            let task = tokio::spawn(async move {
+            let taking = async move {
                 let detail = right_type(&event).map(|()| event.detail.get());
                 take(&state, Source::EventBridge, &event.id, detail).await
-            });
+            };
+            let task = tokio::spawn(taking.in_current_span());
             task.await.unwrap_or(Err(NotAccepted::BrokeOff))?;
         }
         Incoming::Batch(batch) => {
@@ -72,9 +75,10 @@ pub async fn handle(state: &Arc<State>, incoming: Incoming) -> Result<Outcome, N
             for entry in batch.records {
                 let state = Arc::clone(state);
                 let item_identifier = entry.message_id.clone();
-                let task = tokio::spawn(async move {
+                let taking = async move {
                     take(&state, Source::Queue, &entry.message_id, Ok(&entry.body)).await
-                });
+                };
+                let task = tokio::spawn(taking.in_current_span());
                 tasks.spawn(async move {
                     let taken = task.await.unwrap_or(Err(NotAccepted::BrokeOff));
                     taken.err().map(|_| Failure { item_identifier })
@@ -98,6 +102,7 @@ fn right_type(event: &Requested) -> Result<(), Problem> {
     ))
 }
 
+#[tracing::instrument(name = "event", skip_all, fields(source = source.name(), event_id = id, tenant))]
 async fn take(
     state: &State,
     source: Source,
@@ -112,20 +117,11 @@ async fn take(
     let Err(problem) = taken else { return Ok(()) };
     let kind = problem.kind();
     if is_passing(kind) {
-        tracing::warn!(
-            source = source.name(),
-            event_id = id,
-            problem = kind.name(),
-            "not taken for now"
-        );
+        tracing::warn!(problem = kind.name(), "not taken for now");
         return Err(NotAccepted::Later(kind.name()));
     }
-    tracing::warn!(
-        source = source.name(),
-        event_id = id,
-        problem = kind.name(),
-        "refused"
-    );
+    state.metrics.count(Metric::Rejected);
+    tracing::warn!(problem = kind.name(), "refused");
     let rejected = Rejected {
         tenant,
         source,
@@ -144,7 +140,6 @@ async fn take(
     {
         // The entry comes again, and with it another chance to write it.
         tracing::error!(
-            event_id = id,
             operation = error.operation(),
             cause = error.cause(),
             "a rejection was not written"
@@ -153,8 +148,8 @@ async fn take(
     Err(NotAccepted::Refused(kind.name()))
 }
 
-/// Whether the same event may be accepted when nothing but time has passed.
-fn is_passing(kind: ProblemType) -> bool {
+/// Whether the same event or request may be accepted when nothing but time has passed.
+pub(crate) fn is_passing(kind: ProblemType) -> bool {
     matches!(
         kind,
         ProblemType::Unavailable
@@ -211,7 +206,10 @@ async fn submit(
     let named_tenant = named_tenant.required("/tenant", &mut errors);
     if let Some(name) = named_tenant {
         match Tenant::new(name) {
-            Ok(known) => *tenant = Some(known),
+            Ok(known) => {
+                Span::current().record("tenant", known.as_str());
+                *tenant = Some(known);
+            }
             Err(error) => errors.push("/tenant", FieldCode::NotAllowed, error.to_string()),
         }
     }

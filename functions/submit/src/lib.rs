@@ -21,6 +21,7 @@ use shared::aws::messages::MessagesTable;
 use shared::aws::places::Places;
 use shared::aws::queue::DeliveryQueue;
 use shared::clock::Clock;
+use shared::metrics::Metrics;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -41,6 +42,8 @@ pub struct State {
     pub places: Places,
     /// Time and chance.
     pub clock: Clock,
+    /// What is counted and measured.
+    pub metrics: Metrics,
 }
 
 /// How many messages of a tenant may be on their way, where the deployment says nothing.

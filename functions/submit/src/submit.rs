@@ -12,6 +12,7 @@ use shared::aws::messages::{Record, TAKEN_WITHIN, idempotency_key};
 use shared::aws::places::Full;
 use shared::aws::transaction::{Condition, Ended, Transaction};
 use shared::clock::random;
+use shared::metrics::Metric;
 use shared::model::ids::MessageId;
 use shared::model::message::Message;
 use shared::model::submission::{MessageInput, Submission};
@@ -24,6 +25,7 @@ use shared::web::problem::{Problem, ProblemBody, ProblemType};
 use shared::web::query::NoParameters;
 
 use crate::State;
+use crate::events::is_passing;
 
 /// Submit a message
 ///
@@ -48,7 +50,14 @@ pub(crate) async fn submit_message(
     body: JsonBody,
 ) -> Result<Answer, Problem> {
     let key = IdempotencyKey::from_headers(&headers)?;
-    accept(&state, &caller.tenant, key.as_ref(), &body).await
+    let accepted = accept(&state, &caller.tenant, key.as_ref(), &body).await;
+    if accepted
+        .as_ref()
+        .is_err_and(|problem| !is_passing(problem.kind()))
+    {
+        state.metrics.count(Metric::Rejected);
+    }
+    accepted
 }
 
 /// Accepts a message of `tenant`, whichever way it came: the body is a [`MessageInput`].
@@ -98,6 +107,9 @@ pub(crate) async fn accept(
     if let Some(earlier) = request.accept(record.clone(), &answer).await? {
         return Ok(earlier);
     }
+    state.metrics.count(Metric::Accepted);
+    let connection_id = record.message.decision.effective.connection_id;
+    tracing::info!(message_id = %id, %connection_id, "accepted");
     // The message is accepted. If its entry doesn't reach the queue, the sweeper finds the record when it is due.
     if let Err(error) = state.queue.push(&record).await {
         tracing::error!(message_id = %id, cause = error.cause(), "accepted, but not queued: the sweeper will");

@@ -6,6 +6,7 @@ use shared::aws::messages::MessagesTable;
 use shared::aws::queue::DeliveryQueue;
 use shared::clock::Clock;
 use shared::config::{ConfigError, required};
+use shared::metrics::Metrics;
 
 use crate::State;
 
@@ -30,9 +31,9 @@ impl Config {
         })
     }
 
-    /// The state for the AWS that `clients` lead to.
+    /// The state for the AWS that `clients` lead to, which counts in `metrics`.
     #[must_use]
-    pub fn state(&self, clients: &Clients) -> State {
+    pub fn state(&self, clients: &Clients, metrics: Metrics) -> State {
         State {
             connections: ConnectionsTable {
                 client: clients.dynamodb(),
@@ -45,6 +46,7 @@ impl Config {
             queue: DeliveryQueue::new(clients.sqs(), &self.delivery_queue),
             secrets: clients.secrets_manager(),
             clock: Clock::system(),
+            metrics,
         }
     }
 }

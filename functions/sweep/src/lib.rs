@@ -11,6 +11,7 @@ use shared::aws::error::StorageError;
 use shared::aws::messages::MessagesTable;
 use shared::aws::queue::DeliveryQueue;
 use shared::clock::Clock;
+use shared::metrics::Metrics;
 
 pub use config::Config;
 
@@ -27,6 +28,8 @@ pub struct State {
     pub secrets: aws_sdk_secretsmanager::Client,
     /// Time.
     pub clock: Clock,
+    /// What is counted and measured.
+    pub metrics: Metrics,
 }
 
 /// The most items that a sweep looks at in one partition of an index.

@@ -3,13 +3,17 @@
 use shared::aws::due;
 use shared::aws::error::StorageError;
 use shared::aws::messages::{TAKEN_WITHIN, is_message_key};
+use shared::metrics::Metric;
 use shared::model::timestamp::Timestamp;
 
 use crate::State;
 
 pub(crate) async fn requeue(state: &State) -> Result<(), StorageError> {
     let State {
-        messages, clock, ..
+        messages,
+        clock,
+        metrics,
+        ..
     } = state;
     let now = clock.now();
     let mut result = Ok(());
@@ -17,6 +21,7 @@ pub(crate) async fn requeue(state: &State) -> Result<(), StorageError> {
         let due = due::query(&messages.client, &messages.name, shard, now, crate::AT_MOST).await?;
         let keys = due.iter().filter_map(|item| item.get("pk")?.as_s().ok());
         for pk in keys.filter(|pk| is_message_key(pk)) {
+            metrics.count(Metric::Due);
             // One bad record must not stand before all others.
             if let Err(error) = requeue_one(state, pk, now).await {
                 tracing::error!(record = pk, cause = error.cause(), "not queued again");
@@ -42,7 +47,9 @@ async fn requeue_one(state: &State, pk: &str, now: Timestamp) -> Result<(), Stor
     {
         record.enqueued += 1;
         queue.push(&record).await?;
-        tracing::info!(message_id = %record.message.id, enqueued = record.enqueued, "queued again");
+        state.metrics.count(Metric::Requeued);
+        let (tenant, message_id) = (record.tenant.as_str(), record.message.id);
+        tracing::info!(tenant, %message_id, enqueued = record.enqueued, "queued again");
     }
     Ok(())
 }

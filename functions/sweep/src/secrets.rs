@@ -5,6 +5,7 @@ use shared::aws::connections::{COLLECTING, noted_secret};
 use shared::aws::due;
 use shared::aws::error::StorageError;
 use shared::aws::item::{self, Item, string};
+use shared::metrics::Metric;
 
 use crate::State;
 
@@ -49,6 +50,7 @@ async fn collect_one(state: &State, note: &Item) -> Result<(), StorageError> {
             .send()
             .await
             .map_err(|error| StorageError::sdk("drop a secret's note", error))?;
+        state.metrics.count(Metric::SecretsCollected);
         tracing::info!(secret, "collected");
     }
     Ok(())

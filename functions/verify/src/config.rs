@@ -7,6 +7,7 @@ use shared::aws::connections::ConnectionsTable;
 use shared::aws::secrets::SecretReader;
 use shared::clock::Clock;
 use shared::config::{ConfigError, dialer, list, number, required};
+use shared::metrics::Metrics;
 use shared::smtp::Dialer;
 
 use crate::State;
@@ -42,9 +43,9 @@ impl Config {
         })
     }
 
-    /// The state for the AWS that `clients` lead to.
+    /// The state for the AWS that `clients` lead to, which counts in `metrics`.
     #[must_use]
-    pub fn state(&self, clients: &Clients) -> State {
+    pub fn state(&self, clients: &Clients, metrics: Metrics) -> State {
         let connections = ConnectionsTable {
             client: clients.dynamodb(),
             name: self.connections_table.clone(),
@@ -53,6 +54,7 @@ impl Config {
         State {
             egress_ips: self.egress_ips.clone(),
             limits: self.limits,
+            metrics,
             ..State::new(connections, secrets, self.dialer.clone(), Clock::system())
         }
     }

@@ -29,6 +29,7 @@ use axum::extract::DefaultBodyLimit;
 use shared::aws::connections::ConnectionsTable;
 use shared::aws::secrets::SecretReader;
 use shared::clock::Clock;
+use shared::metrics::Metrics;
 use shared::smtp::Dialer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -51,6 +52,8 @@ pub struct State {
     pub dialer: Dialer,
     /// Time.
     pub clock: Clock,
+    /// What is counted and measured.
+    pub metrics: Metrics,
     /// Where our connections come from, for hints.
     pub egress_ips: Vec<IpAddr>,
     /// How often may be verified.
@@ -70,7 +73,7 @@ pub struct State {
 }
 
 impl State {
-    /// The usual limits and times. API Gateway gives up after 30 s: the answer must be on its way before.
+    /// The usual limits and times, and nothing is measured. API Gateway gives up after 30 s: the answer must be on its way before.
     #[must_use]
     pub fn new(
         connections: ConnectionsTable,
@@ -83,6 +86,7 @@ impl State {
             secrets,
             dialer,
             clock,
+            metrics: Metrics::off(),
             egress_ips: Vec::new(),
             limits: Limits::default(),
             usual: USUAL.to_vec(),

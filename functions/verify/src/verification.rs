@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use shared::aws::error::StorageError;
+use shared::metrics::Metric;
 use shared::model::connection::Settings;
 use shared::model::email::EmailAddress;
 use shared::model::encryption::Encryption;
@@ -116,6 +117,7 @@ impl Verification<'_> {
     /// Goes through the stages up to the first that fails, and keeps in mind whether the login was refused.
     async fn run(&self, turn: Option<Turn>) -> Findings {
         let findings = self.look().await;
+        self.measure(&findings);
         if let Some(password) = &self.password
             && is_refused_login(&findings)
         {
@@ -136,6 +138,18 @@ impl Verification<'_> {
             }
         }
         findings
+    }
+
+    fn measure(&self, findings: &Findings) {
+        let metrics = &self.state.metrics;
+        metrics.count(match findings.failure {
+            None => Metric::VerificationsPassed,
+            Some(_) => Metric::VerificationsFailed,
+        });
+        metrics.took(Metric::VerificationDuration, findings.duration);
+        if is_refused_login(findings) {
+            metrics.count(Metric::LoginsRefused);
+        }
     }
 
     async fn look(&self) -> Findings {

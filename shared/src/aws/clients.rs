@@ -1,14 +1,20 @@
 //! SDK clients as Lambda needs them: credentials and region from the environment, TLS by `ring`, nothing looked up at start.
 
+use std::fs;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::{
     BehaviorVersion, Region, SharedCredentialsProvider, SharedHttpClient,
 };
-use aws_smithy_http_client::tls;
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
+use tokio_rustls::rustls::RootCertStore;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 
 use crate::config::{self, ConfigError};
 
@@ -18,6 +24,7 @@ pub struct Clients {
     region: Region,
     credentials: SharedCredentialsProvider,
     http: SharedHttpClient,
+    tls: TlsContext,
     endpoint: Option<String>,
 }
 
@@ -42,11 +49,16 @@ macro_rules! client {
 const CONNECT: Duration = Duration::from_secs(2);
 const ATTEMPT: Duration = Duration::from_secs(8);
 
+/// Who vouches for AWS's services: all five roots of Amazon Trust Services, as <https://www.amazontrust.com/repository/> asks of those who
+/// keep a list of their own. The machine's list is thirty times as long, and every client parses it at start.
+const AMAZON: &[u8] = include_bytes!("amazon_roots.pem");
+
 impl Clients {
-    /// From `AWS_REGION` and the credentials that Lambda puts in a function's environment. `AWS_ENDPOINT_URL` is for tests.
+    /// From `AWS_REGION` and the credentials that Lambda puts in a function's environment. `AWS_ENDPOINT_URL` is for tests;
+    /// `AWS_CA_BUNDLE`, a file, has the roots to trust instead of Amazon's, as with AWS's own tools.
     ///
     /// # Errors
-    /// Names the variable that is missing.
+    /// Names the variable that is missing or malformed.
     pub fn from_env() -> Result<Self, ConfigError> {
         let credentials = Credentials::new(
             config::required("AWS_ACCESS_KEY_ID")?,
@@ -55,15 +67,28 @@ impl Clients {
             None,
             "environment",
         );
-        let tls = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
+        let roots = TrustStore::empty().with_pem_certificate(roots()?);
+        let tls = TlsContext::builder().with_trust_store(roots).build();
+        let tls = tls.expect("a store of roots is all it needs");
         Ok(Self {
             region: Region::new(config::required("AWS_REGION")?),
             credentials: SharedCredentialsProvider::new(credentials),
             http: aws_smithy_http_client::Builder::new()
-                .tls_provider(tls)
+                .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                .tls_context(tls.clone())
                 .build_https(),
+            tls,
             endpoint: config::optional("AWS_ENDPOINT_URL"),
         })
+    }
+
+    /// HTTP with the same roots, for what AWS offers without an API: presigned URLs.
+    #[must_use]
+    pub fn connector(&self) -> Connector {
+        Connector::builder()
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .tls_context(self.tls.clone())
+            .build()
     }
 
     client!(
@@ -86,4 +111,24 @@ impl Clients {
         sqs,
         aws_sdk_sqs
     );
+}
+
+/// The roots to trust, as PEM that the HTTP client can read: it would panic otherwise.
+fn roots() -> Result<Vec<u8>, ConfigError> {
+    const NAME: &str = "AWS_CA_BUNDLE";
+    let Some(path) = config::optional(NAME) else {
+        return Ok(AMAZON.to_vec());
+    };
+    let malformed = |reason: String| ConfigError::Malformed { name: NAME, reason };
+    let pem = fs::read(path).map_err(|error| malformed(error.to_string()))?;
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let certificate = certificate.map_err(|error| malformed(error.to_string()))?;
+        let added = roots.add(certificate);
+        added.map_err(|error| malformed(error.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(malformed("it holds no certificate".to_owned()));
+    }
+    Ok(pem)
 }

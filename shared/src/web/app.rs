@@ -2,17 +2,25 @@
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{Extensions, HeaderName, HeaderValue};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
+use axum::http::{Extensions, HeaderName, HeaderValue, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
+use tracing::Instrument as _;
+use tracing::Span;
+use tracing::field::{Empty, display};
 
 use super::caller::Caller;
 use super::problem::{Problem, ProblemType};
 use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::model::ids::{ConnectionId, MessageId};
 
 /// The header that names a request in answers and logs.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -40,13 +48,15 @@ pub fn finish(routes: Router, clock: Clock) -> Router {
 
 /// Completes a function's routes behind API Gateway, whose authorizer has verified the token. `context` finds the request context of
 /// an HTTP API event of format 2.0 in a request's extensions, as JSON:
-/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>.
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>. A request is an invocation,
+/// at whose end `metrics` are written.
 pub fn behind_gateway(
     routes: Router,
     tenant_claim: String,
+    metrics: Metrics,
     context: impl Fn(&Extensions) -> Value + Clone + Send + Sync + 'static,
 ) -> Router {
-    finish(routes, Clock::system()).layer(axum::middleware::map_request(
+    let routes = finish(routes, Clock::system()).layer(axum::middleware::map_request(
         move |mut request: Request| {
             let context: GatewayContext =
                 serde_json::from_value(context(request.extensions())).unwrap_or_default();
@@ -62,7 +72,16 @@ pub fn behind_gateway(
             }
             std::future::ready(request)
         },
-    ))
+    ));
+    routes.layer(from_fn(move |request: Request, next: Next| {
+        let metrics = metrics.clone();
+        async move {
+            let response = next.run(request).await;
+            let id = response.headers().get(REQUEST_ID);
+            metrics.write(id.and_then(|id| id.to_str().ok()).unwrap_or_default());
+            response
+        }
+    }))
 }
 
 #[derive(Default, Deserialize)]
@@ -91,16 +110,27 @@ async fn name_and_write(
         .extensions()
         .get::<RequestId>()
         .map_or_else(|| clock.ulid().to_string(), |id| id.0.clone());
-    let span = tracing::info_span!("request", request_id = id, method = %request.method(), path = request.uri().path());
-    let response = tracing::Instrument::instrument(next.run(request), span).await;
+    let span = tracing::info_span!(
+        "request", request_id = id, method = %request.method(), path = request.uri().path(), tenant = Empty, connection_id = Empty,
+        message_id = Empty
+    );
+    if let Some(Ok(caller)) = request.extensions().get::<Result<Caller, Problem>>() {
+        span.record("tenant", caller.tenant.as_str());
+    }
+    name_what_is_at(request.uri().path(), &span);
+    let response = answered(next.run(request)).instrument(span.clone()).await;
     let (mut parts, body) = response.into_parts();
-    let mut response = match parts.extensions.remove::<Problem>() {
+    if let Some(Ok(made)) = parts.headers.get(header::LOCATION).map(HeaderValue::to_str) {
+        name_what_is_at(made, &span);
+    }
+    let problem = parts.extensions.remove::<Problem>();
+    let name = problem.as_ref().map(|problem| problem.kind().name());
+    span.in_scope(|| tracing::info!(status = parts.status.as_u16(), problem = name, "answered"));
+    let mut response = match problem {
         Some(problem) => {
             let mut written = problem.write(&id);
-            if let Some(allow) = parts.headers.remove(axum::http::header::ALLOW) {
-                written
-                    .headers_mut()
-                    .insert(axum::http::header::ALLOW, allow);
+            if let Some(allow) = parts.headers.remove(header::ALLOW) {
+                written.headers_mut().insert(header::ALLOW, allow);
             }
             written
         }
@@ -110,4 +140,31 @@ async fn name_and_write(
         response.headers_mut().insert(REQUEST_ID, value);
     }
     response
+}
+
+/// Has the lines of a request name the connection or the message that a path leads to.
+fn name_what_is_at(path: &str, span: &Span) {
+    for part in path.split('/') {
+        if let Ok(id) = part.parse::<ConnectionId>() {
+            span.record("connection_id", display(id));
+        } else if let Ok(id) = part.parse::<MessageId>() {
+            span.record("message_id", display(id));
+        }
+    }
+}
+
+/// The answer, also where a handler panics: the caller gets a problem as for any fault of ours, and the process lives on. What was
+/// locked then says so to the next who wants it; nobody gives up for that.
+async fn answered(handler: impl Future<Output = Response>) -> Response {
+    let mut handler = pin!(handler);
+    let polled = std::future::poll_fn(|context| {
+        let poll = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(context)));
+        match poll {
+            Ok(poll) => poll.map(Some),
+            Err(_) => Poll::Ready(None),
+        }
+    });
+    polled.await.unwrap_or_else(|| {
+        Problem::new(ProblemType::Internal, "the request was broken off").into_response()
+    })
 }

@@ -1,0 +1,162 @@
+"""Starts, invocations, memory: ours beside Node and Python, in turn. `run` starts it."""
+
+import argparse
+import pathlib
+import statistics
+import sys
+import tempfile
+import zipfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests" / "deploy"))
+
+import events
+from aws import Aws
+from certificate import certificate
+from function import Function, lambda_variables
+from runtime_api import RuntimeApi
+from sandbox import SHARE_AT_128_MB, Sandbox, peak_mb
+from stub import Stub
+
+FUNCTIONS = ("connections", "verify", "submit", "deliver", "sweep")
+WARM = 200
+# One more than this is thrown away: it fills the page cache.
+ROUNDS = {"free": 9, "128 MB": 5}
+MEASURES = ("init CPU", "init", "first CPU", "first", "warm CPU", "warm", "memory")
+
+
+class Peer:
+    """Something that answers the event."""
+
+    def __init__(self, name, command, folder, variables):
+        self.name, self.command, self.folder, self.variables = name, command, folder, variables
+
+    def measure(self, event, variables, share, warm):
+        """The measures of one process: CPU and time in ms, memory in MB."""
+        api, sandbox = RuntimeApi(self.name), Sandbox(share)
+        environment = lambda_variables("function") | {"AWS_LAMBDA_RUNTIME_API": api.address} | variables | self.variables
+        process, began = sandbox.start(self.command, environment, self.folder)
+        alive = lambda: process.poll() is None
+        try:
+            measures = [0.0, (api.ready(alive) - began) * 1000]
+            measures[0] = sandbox.cpu_ms()
+            used = measures[0]
+
+            def invoke():
+                answer = api.invoke(event)
+                assert not answer.failed and answer.json["statusCode"] == 200, answer.text
+                api.ready(alive)
+                return answer.seconds * 1000
+
+            first = invoke()
+            measures += [sandbox.cpu_ms() - used, first]
+            used = sandbox.cpu_ms()
+            times = [invoke() for _ in range(warm)]
+            measures += [(sandbox.cpu_ms() - used) / warm, statistics.median(times), peak_mb(process)]
+            return measures
+        finally:
+            process.kill()
+            process.wait()
+            api.close()
+            sandbox.close()
+
+
+def stored():
+    """A message: the request that shows it, and DynamoDB's answer to that."""
+    aws = Aws()
+    variables = aws.variables() | {"TENANT_CLAIM": "tenant_id"}
+    connection = {
+        "name": "SMTP Ufficio", "sender_email": "info@example.com", "host": "smtp.example.com", "encryption": "starttls",
+        "default": True}
+    mail = {"to": ["you@example.com"], "subject": "Hello", "text": "It works."}
+    with Function("connections", variables) as connections:
+        connections.http(events.http("POST", "/v1/connections", connection))
+    with Function("submit", variables) as submit:
+        _, headers, _ = submit.http(events.http("POST", "/v1/messages", mail))
+        event = events.http("GET", headers["location"])
+        answers = aws.keep_answers()
+        submit.http(event)
+    aws.close()
+    [answer] = answers
+    return event, answer
+
+
+def zipped(binary):
+    """MB of the archive that Lambda gets: the binary, called bootstrap."""
+    with tempfile.TemporaryFile() as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+            archive.write(binary, "bootstrap")
+        return file.tell() / 1e6
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--ours", action="append", required=True, metavar="NAME=FOLDER", help="release binaries")
+    parser.add_argument("--node", required=True, help="the folder with the Node function and its packages")
+    parser.add_argument("--python", required=True, help="an interpreter with the runtime client and boto3")
+    parser.add_argument("--quick", action="store_true", help="two rounds, to see that it works")
+    arguments = parser.parse_args()
+    ours = dict(pair.split("=", 1) for pair in arguments.ours)
+    event, answer = stored()
+    with tempfile.TemporaryDirectory() as folder:
+        authority, *files = certificate(folder)
+        trust = dict.fromkeys(("AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"), authority)
+        plain, tls = Stub(answer), Stub(answer, files)
+        own = {
+            "CONNECTIONS_TABLE": "connections", "MESSAGES_TABLE": "messages", "CONTENT_BUCKET": "content",
+            "DELIVERY_QUEUE_URL": f"{plain.url}/queue", "TENANT_CLAIM": "tenant_id"}
+        here = pathlib.Path(__file__).resolve().parent
+        peers = [Peer(name, [f"{binaries}/submit"], "/", own) for name, binaries in ours.items()]
+        ric = "node_modules/aws-lambda-ric/bin/index.mjs"
+        peers.append(Peer("Node 20", ["node", ric, "index.handler"], arguments.node, own))
+        command = [arguments.python, "-m", "awslambdaric", "handler.handler"]
+        # Lambda's own folder can't be written to either.
+        peers.append(Peer("Python 3.11", command, here / "python", own | {"PYTHONDONTWRITEBYTECODE": "1"}))
+        settings = {
+            "whole core": (None, {"AWS_ENDPOINT_URL": plain.url}, "free", WARM),
+            "whole core, TLS": (None, {"AWS_ENDPOINT_URL": tls.url} | trust, "free", WARM),
+            "128 MB, TLS": (SHARE_AT_128_MB, {"AWS_ENDPOINT_URL": tls.url} | trust, "128 MB", 20),
+        }
+        for setting, (share, variables, rounds, warm) in settings.items():
+            count = 1 if arguments.quick else ROUNDS[rounds]
+            seen = {peer.name: [] for peer in peers}
+            for number in range(count + 1):
+                for peer in peers:
+                    measures = peer.measure(event, variables, share, warm)
+                    if number:
+                        seen[peer.name].append(measures)
+            print(f"\n{setting}: medians of {count} processes, ms and MB\n")
+            print("| |", " | ".join(MEASURES), "|")
+            print("| --- " * (len(MEASURES) + 1) + "|")
+            for name, rows in seen.items():
+                medians = [statistics.median(column) for column in zip(*rows)]
+                print(f"| {name} |", " | ".join(f"{value:.2f}" for value in medians), "|", flush=True)
+        for name, binaries in ours.items():
+            print(f"\n{name}: zip in MB:", ", ".join(f"{it} {zipped(f'{binaries}/{it}'):.2f}" for it in FUNCTIONS))
+            starts(plain, name, binaries)
+
+
+def starts(stub, label, binaries):
+    """The other functions' starts."""
+    variables = {
+        "CONNECTIONS_TABLE": "c", "MESSAGES_TABLE": "m", "CONTENT_BUCKET": "b", "SECRET_PREFIX": "p", "TENANT_CLAIM": "tenant_id",
+        "DELIVERY_QUEUE_URL": f"{stub.url}/q", "EHLO_NAME": "mail.example.com", "AWS_ENDPOINT_URL": stub.url,
+    }
+    print(f"\n{label}: starts, medians of 9\n\n| | init CPU ms | init ms | memory MB |\n| --- | --- | --- | --- |")
+    for name in FUNCTIONS:
+        rows = []
+        for _ in range(9):
+            api, sandbox = RuntimeApi(name), Sandbox()
+            environment = lambda_variables(name) | {"AWS_LAMBDA_RUNTIME_API": api.address} | variables
+            process, began = sandbox.start([f"{binaries}/{name}"], environment, "/")
+            took = (api.ready(lambda: process.poll() is None) - began) * 1000
+            rows.append((sandbox.cpu_ms(), took, peak_mb(process)))
+            process.kill()
+            process.wait()
+            api.close()
+            sandbox.close()
+        medians = [statistics.median(column) for column in zip(*rows)]
+        print(f"| {name} |", " | ".join(f"{value:.2f}" for value in medians), "|")
+
+
+if __name__ == "__main__":
+    main()

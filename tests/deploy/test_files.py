@@ -1,0 +1,38 @@
+"""The release binaries as files."""
+
+import os
+import pathlib
+import re
+import subprocess
+import tomllib
+import unittest
+
+from function import RELEASE
+from world import REQUIRED
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+class Files(unittest.TestCase):
+    def read(self, name, *flags):
+        command = ["readelf", "--wide", *flags, os.path.join(RELEASE, name)]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    def test_they_run_on_amazon_linux_2023(self):
+        for name in REQUIRED:
+            with self.subTest(name):
+                versions = re.findall(r"GLIBC_(\d+)\.(\d+)", self.read(name, "--version-info"))
+                self.assertTrue(versions)
+                self.assertLessEqual(max((int(major), int(minor)) for major, minor in versions), (2, 34))
+
+    def test_they_link_nothing_but_the_c_library(self):
+        usual = {"libc.so.6", "libm.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
+        for name in REQUIRED:
+            with self.subTest(name):
+                needed = set(re.findall(r"\(NEEDED\).*\[(.+)\]", self.read(name, "--dynamic")))
+                self.assertIn("libc.so.6", needed)
+                self.assertLessEqual(needed, usual)
+
+    def test_a_panic_unwinds(self):
+        profile = tomllib.loads((ROOT / "Cargo.toml").read_text(encoding="utf-8"))["profile"]["release"]
+        self.assertEqual(profile.get("panic", "unwind"), "unwind")
