@@ -3,6 +3,8 @@
 #
 # Login alice@example.com / s3cr3t-PASS. ann@inbox.test, bob@inbox.test, użytkownik@inbox.test and info@bücher.test have mailboxes in
 # MAIL_DIR/mail; others there are unknown.
+#
+# Where there is a PUBLIC_ADDRESS, it also listens there, on port 587, and takes mail from there without a login.
 
 export STARTTLS_PORT=10587 TLS_PORT=10465
 SASL_PORT=10143
@@ -112,6 +114,14 @@ anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 EOF
+  if [[ -n ${PUBLIC_ADDRESS:-} ]]; then
+    cat >> "$MAIL_DIR/postfix/master.cf" << EOF
+$PUBLIC_ADDRESS:587 inet n - n - - smtpd
+  -o mynetworks=$PUBLIC_ADDRESS/32
+  -o smtpd_relay_restrictions=permit_mynetworks,reject
+  -o smtpd_recipient_restrictions=reject_unlisted_recipient,permit_mynetworks,reject
+EOF
+  fi
   # Daemons must not hold this script's output open.
   dovecot -c "$MAIL_DIR/dovecot/dovecot.conf" >> "$MAIL_DIR/start.log" 2>&1 < /dev/null
   postfix -c "$MAIL_DIR/postfix" start >> "$MAIL_DIR/start.log" 2>&1 < /dev/null
@@ -126,4 +136,19 @@ mail_server_stop() {
     # It takes seconds, and holds its port until then: the next run would find it taken.
     timeout 30 tail --pid="$pid" -f /dev/null || true
   fi
+}
+
+# At the end of a script: what the logs say, if it failed, and nothing left behind.
+mail_server_finish() {
+  local status=$?
+  if [[ $status != 0 ]]; then
+    for log in "$MAIL_DIR"/*.log; do
+      printf '\n--- %s\n' "${log##*/}"
+      # ministack says it every second.
+      sed '/Pipes .*: holding/d' "$log" | tail -n 60
+    done
+  fi
+  mail_server_stop
+  rm -rf "$MAIL_DIR"
+  exit "$status"
 }

@@ -32,7 +32,7 @@ OUTPUTS = {
     "root": {
         "ApiUrl": "${Api.ApiEndpoint}",
         "ApiId": "${Api}",
-        "EgressIps": "AllocatesAddresses ? ${NetworkStack.Outputs.EgressIps} : ${EgressIps}[,]",
+        "EgressAddresses": "AllocatesAddresses ? ${NetworkStack.Outputs.EgressIps} : ${EgressIps}[,]",
         "ResourceFunctionArn": "${ResourceFunction.Arn}",
         "SecretPrefix": "${AWS::StackName}",
         "DashboardUrl": DASHBOARD,
