@@ -9,7 +9,7 @@ use shared::{aws::clients::Clients, telemetry, web::app};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    telemetry::run(async {
+    telemetry::run(async || {
         let config = Config::from_env()?;
         let routes = routes(Arc::new(config.state(&Clients::from_env()?)));
         lambda_http::run(app::behind_gateway(routes, config.tenant_claim, |it| {

@@ -122,7 +122,7 @@ impl Group {
                     tracing::error!(message_id = %delivery.message_id, operation = error.operation(), cause = error.cause(), "storage failed");
                 }
                 Err(_) => {
-                    tracing::error!(message_id = %delivery.message_id, "the preparation broke off")
+                    tracing::error!(message_id = %delivery.message_id, "the preparation broke off");
                 }
             }
         }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    telemetry::run(async {
+    telemetry::run(async || {
         let state = &Arc::new(Config::from_env()?.state(&Clients::from_env()?));
         lambda_runtime::run(service_fn(|event: LambdaEvent<Batch>| async move {
             let ends_at = Duration::from_millis(event.context.deadline);

@@ -14,7 +14,7 @@ use tower::ServiceExt as _;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    telemetry::run(async {
+    telemetry::run(async || {
         let config = Config::from_env()?;
         let state = Arc::new(config.state(&Clients::from_env()?));
         let app = app::behind_gateway(routes(Arc::clone(&state)), config.tenant_claim, |it| {

@@ -9,7 +9,7 @@ use sweep::Config;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    telemetry::run(async {
+    telemetry::run(async || {
         let state = &Config::from_env()?.state(&Clients::from_env()?);
         lambda_runtime::run(service_fn(|_: LambdaEvent<Value>| async move {
             sweep::run(state)
