@@ -26,13 +26,17 @@ class Sandbox:
 
     def start(self, command, environment, folder):
         """Starts `command`: its process, and the moment it began."""
-        # A shell moves itself first: what it takes until then is not counted.
-        enter = 'for group in $GROUPS_TO_ENTER; do echo $$ > "$group/cgroup.procs"; done; unset GROUPS_TO_ENTER; exec "$@"'
+        # A shell moves itself first, which takes the kernel some time, and says when it is done; until then nothing is counted.
+        enter = ('for group in $GROUPS_TO_ENTER; do echo $$ > "$group/cgroup.procs"; done; unset GROUPS_TO_ENTER; '
+                 'echo; exec "$@" > /dev/null')
         groups = {"GROUPS_TO_ENTER": " ".join(map(str, self._folders))}
         process = subprocess.Popen(
             ["/bin/sh", "-c", enter, "sh", *command], env=environment | groups, cwd=folder,
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        return process, time.monotonic()
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        process.stdout.readline()
+        began = time.monotonic()
+        process.stdout.close()
+        return process, began
 
     def cpu_ms(self):
         """What its processes have used so far."""

@@ -43,9 +43,9 @@ const RUNTIMES_NAME: &str = "requestId";
 
 /// Runs a function, whose logs are written from here on. It has an end only when it can't start or Lambda can't be asked for events;
 /// why is one line, and Lambda learns of it by the exit code.
-pub async fn run<E: Display>(function: impl Future<Output = Result<(), E>>) -> ExitCode {
+pub async fn run<E: Display>(function: impl AsyncFnOnce() -> Result<(), E>) -> ExitCode {
     start();
-    match function.await {
+    match Box::pin(function()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(cause = %error, "the function can't run");

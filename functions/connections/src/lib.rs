@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::routing::get;
 use shared::aws::connections::ConnectionsTable;
 use shared::aws::secrets::SecretWriter;
 use shared::clock::Clock;
@@ -63,10 +64,21 @@ pub fn operations() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(openapi::get_openapi))
 }
 
-/// The routes of this function.
+/// The routes of this function: those of [`operations`], which would build their description at each start, to throw it away.
 pub fn routes(state: Arc<State>) -> Router {
-    let (routes, _) = operations().split_for_parts();
-    routes
+    Router::new()
+        .route(
+            "/v1/connections",
+            get(list::list_connections).post(create::create_connection),
+        )
+        .route(
+            "/v1/connections/{id}",
+            get(get::get_connection)
+                .patch(update::update_connection)
+                .delete(delete::delete_connection),
+        )
+        .route("/v1/egress-ips", get(egress_ips::list_egress_ips))
+        .route("/v1/openapi.json", get(openapi::get_openapi))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(state)
 }

@@ -10,7 +10,7 @@ use shared::{aws::clients::Clients, metrics::Metrics, telemetry, web::app};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    telemetry::run(async {
+    telemetry::run(async || {
         let metrics = Metrics::start("connections");
         let config = Config::from_env()?;
         let routes = routes(Arc::new(config.state(&Clients::from_env()?)));

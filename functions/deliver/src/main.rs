@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    telemetry::run(async {
+    telemetry::run(async || {
         let metrics = Metrics::start("deliver");
         let state = Config::from_env()?.state(&Clients::from_env()?, metrics.clone());
         let (state, metrics) = (&Arc::new(state), &metrics.ready());

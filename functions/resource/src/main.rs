@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    telemetry::run(async {
+    telemetry::run(async || {
         let metrics = Metrics::start("resource");
         let state = Arc::new(Config::from_env()?.state(&Clients::from_env()?));
         let (state, metrics) = (&state, &metrics.ready());

@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
 use shared::aws::connections::ConnectionsTable;
 use shared::aws::content::ContentStore;
 use shared::aws::messages::MessagesTable;
@@ -63,11 +64,17 @@ pub fn operations() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(explain_sender::explain_sender))
 }
 
-/// The routes of this function.
+/// The routes of this function: those of [`operations`], which would build their description at each start, to throw it away.
 pub fn routes(state: Arc<State>) -> Router {
-    operations()
-        .split_for_parts()
-        .0
+    Router::new()
+        .route(
+            "/v1/messages",
+            get(list::list_messages).post(submit::submit_message),
+        )
+        .route("/v1/messages/{id}", get(get::get_message))
+        .route("/v1/messages/{id}/retry", post(retry::retry_message))
+        .route("/v1/messages/{id}/cancel", post(cancel::cancel_message))
+        .route("/v1/sender", post(explain_sender::explain_sender))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(state)
 }

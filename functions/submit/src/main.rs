@@ -15,7 +15,7 @@ use tower::ServiceExt as _;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    telemetry::run(async {
+    telemetry::run(async || {
         let metrics = Metrics::start("submit");
         let config = Config::from_env()?;
         let state = Arc::new(config.state(&Clients::from_env()?, metrics.clone()));

@@ -9,7 +9,7 @@ use sweep::Config;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    telemetry::run(async {
+    telemetry::run(async || {
         let metrics = Metrics::start("sweep");
         let state = &Config::from_env()?.state(&Clients::from_env()?, metrics.clone());
         let metrics = &metrics.ready();

@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::routing::post;
 use shared::aws::connections::ConnectionsTable;
 use shared::aws::secrets::SecretReader;
 use shared::clock::Clock;
@@ -111,10 +112,15 @@ pub fn operations() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(suggest::suggest_settings))
 }
 
-/// The routes of this function.
+/// The routes of this function: those of [`operations`], which would build their description at each start, to throw it away.
 pub fn routes(state: Arc<State>) -> Router {
-    let (routes, _) = operations().split_for_parts();
-    routes
+    Router::new()
+        .route("/v1/connections/verify", post(draft::verify_draft))
+        .route(
+            "/v1/connections/{id}/verify",
+            post(saved::verify_connection),
+        )
+        .route("/v1/connections/suggest", post(suggest::suggest_settings))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(state)
 }

@@ -10,7 +10,7 @@ use verify::{Config, routes};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    telemetry::run(async {
+    telemetry::run(async || {
         let metrics = Metrics::start("verify");
         let config = Config::from_env()?;
         let state = config.state(&Clients::from_env()?, metrics.clone());

@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::{
-    BehaviorVersion, Region, SharedCredentialsProvider, SharedHttpClient,
+    BehaviorVersion, HttpClient, Region, RuntimeComponents, SharedCredentialsProvider,
+    SharedHttpClient,
 };
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use tokio_rustls::rustls::RootCertStore;
@@ -73,10 +76,12 @@ impl Clients {
         Ok(Self {
             region: Region::new(config::required("AWS_REGION")?),
             credentials: SharedCredentialsProvider::new(credentials),
-            http: aws_smithy_http_client::Builder::new()
-                .tls_provider(Provider::Rustls(CryptoMode::Ring))
-                .tls_context(tls.clone())
-                .build_https(),
+            http: SharedHttpClient::new(AtFirstCall(
+                aws_smithy_http_client::Builder::new()
+                    .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                    .tls_context(tls.clone())
+                    .build_https(),
+            )),
             tls,
             endpoint: config::optional("AWS_ENDPOINT_URL"),
         })
@@ -111,6 +116,25 @@ impl Clients {
         sqs,
         aws_sdk_sqs
     );
+}
+
+/// A client that is set up by its first call. The SDK would have each client that shares it set it up at start, to see that it can be,
+/// and throw that away.
+#[derive(Debug)]
+struct AtFirstCall(SharedHttpClient);
+
+impl HttpClient for AtFirstCall {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        self.0.http_connector(settings, components)
+    }
+
+    fn connector_metadata(&self) -> Option<ConnectorMetadata> {
+        self.0.connector_metadata()
+    }
 }
 
 /// The roots to trust, as PEM that the HTTP client can read: it would panic otherwise.
