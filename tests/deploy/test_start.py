@@ -30,9 +30,12 @@ class Start(Case):
         dials = {"EXTRA_PORTS": "25,no-port", "DENIED_NETWORKS": "10.0.0.0/33", "EHLO_NAME": "not a host"}
         malformed = {
             "connections": {key: dials[key] for key in ("EXTRA_PORTS", "DENIED_NETWORKS")} | {
-                "EGRESS_IPS": "one,two", "AWS_CA_BUNDLE": "/dev/null"},
+                "CONNECTIONS_PER_TENANT": "many", "EGRESS_IPS": "one,two", "AWS_CA_BUNDLE": "/dev/null"},
             "verify": dials | {
                 "EGRESS_IPS": "198.51.100", "VERIFICATIONS_PER_TENANT": "many", "VERIFICATIONS_PER_TARGET": "-7"},
+            "submit": {"QUEUED_PER_TENANT": "many"},
+            "resource": {key: dials[key] for key in ("EXTRA_PORTS", "DENIED_NETWORKS")} | {
+                "CONNECTIONS_PER_TENANT": "-1", "AWS_ENDPOINT_URL": "not a url"},
             "deliver": dials | {"AMBIGUOUS": "perhaps"},
         }
         for name, variables in malformed.items():

@@ -1,4 +1,4 @@
-"""The five functions on AWS on loopback, for tests: one AWS for all of them."""
+"""The functions on AWS on loopback, for tests: one AWS for all of them."""
 
 import unittest
 
@@ -13,6 +13,7 @@ REQUIRED = {
     "verify": ("TENANT_CLAIM", "CONNECTIONS_TABLE", "EHLO_NAME"),
     "submit": ("TENANT_CLAIM", "CONNECTIONS_TABLE", "MESSAGES_TABLE", "CONTENT_BUCKET", "DELIVERY_QUEUE_URL"),
     "deliver": ("CONNECTIONS_TABLE", "MESSAGES_TABLE", "CONTENT_BUCKET", "DELIVERY_QUEUE_URL", "EHLO_NAME"),
+    "resource": ("CONNECTIONS_TABLE", "SECRET_PREFIX"),
     "sweep": ("CONNECTIONS_TABLE", "MESSAGES_TABLE", "DELIVERY_QUEUE_URL"),
 }
 PASSWORD = "password-canary"
