@@ -1,7 +1,7 @@
 //! The lines that functions log: flat JSON with the ids of what they are about, and nothing of what is in a message.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 use shared::telemetry::{CONTEXT, Lines};
@@ -9,7 +9,7 @@ use tests::mail_server::{MailServer, Script};
 use tests::world::World;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::DefaultGuard;
-use tracing::{Instrument as _, info_span};
+use tracing::{Dispatch, Instrument as _, info_span};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::support::{default_connection, id_of, login, mail, submitted};
@@ -21,6 +21,11 @@ struct Log(Arc<Mutex<Vec<u8>>>);
 impl Log {
     /// As in production, until the guard is dropped.
     fn capture() -> (Self, DefaultGuard) {
+        // As long as there is one subscriber alone, what is not wanted on the thread that first comes to a span is taken for unwanted on
+        // all. This one sees that there never is.
+        static ANOTHER: LazyLock<Dispatch> =
+            LazyLock::new(|| Dispatch::new(tracing_subscriber::registry().with(LevelFilter::INFO)));
+        LazyLock::force(&ANOTHER);
         let log = Self::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::registry()
