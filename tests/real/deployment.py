@@ -119,9 +119,19 @@ def built():
         (folder / function).mkdir()
         shutil.copy2(pathlib.Path(os.environ["RELEASE"], function), folder / function / "bootstrap")
     template = template.replace("      CodeUri: functions/", "      CodeUri: ")
-    template = template.replace("      TemplateURL: infra/", f"      TemplateURL: {ROOT}/infra/")
+    shutil.copytree(ROOT / "infra", folder / "infra")
+    alarms = folder / "infra" / "alarms.yaml"
+    alarms.write_text(without_metric_math(alarms.read_text(encoding="utf-8")), encoding="utf-8")
     (folder / "template.yaml").write_text(template, encoding="utf-8")
     return folder
+
+
+def without_metric_math(alarms):
+    """The alarms but for those over an expression, which ministack has not."""
+    resources = re.split(r"^(?=  \w+:$)", alarms, flags=re.MULTILINE)
+    kept = [resource for resource in resources if "\n      Metrics:\n" not in resource]
+    assert len(resources) - len(kept) == 1, "one alarm is over an expression"
+    return "".join(kept)
 
 
 def sam(*command):
