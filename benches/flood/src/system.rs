@@ -1,7 +1,7 @@
 //! The system under load.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use local::poller::Poller;
@@ -28,6 +28,8 @@ const LIMITED: usize = 100;
 const PER_MINUTE: usize = 60;
 /// The sessions that one of the two connections of the others may have.
 const CONCURRENCY: u32 = 2;
+/// As many as the poller hands out batches at a time.
+const INSTANCES: usize = 8;
 /// How long an invocation may take.
 const INVOCATION: Duration = Duration::from_mins(7);
 
@@ -79,12 +81,16 @@ pub(crate) async fn run(flooding: bool) -> Outcome {
         expected += FLOOD + LIMITED;
     }
     let (stop, stopped) = watch::channel(false);
-    let deliver = Arc::clone(&world.functions.deliver);
+    // As in Lambda, an instance works on one batch at a time, and the one that was used last is used again.
+    let instances: Vec<_> = (0..INSTANCES).map(|_| world.another_deliver()).collect();
+    let instances = Arc::new(Mutex::new(instances));
     let handler = move |event: Value| {
-        let deliver = Arc::clone(&deliver);
+        let instances = Arc::clone(&instances);
         async move {
             let batch: Batch = serde_json::from_value(event).expect("a batch");
-            let outcome = deliver::handle(&deliver, batch, Instant::now() + INVOCATION).await;
+            let instance = free(&instances).pop().expect("as many as batches");
+            let outcome = deliver::handle(&instance, batch, Instant::now() + INVOCATION).await;
+            free(&instances).push(instance);
             Ok::<_, Infallible>(serde_json::to_value(outcome).expect("serialises"))
         }
     };
@@ -122,6 +128,10 @@ pub(crate) async fn run(flooding: bool) -> Outcome {
         over_a_limit: roads.iter().filter(|road| road.is_over_its_limit()).count(),
         waits,
     }
+}
+
+fn free(instances: &Mutex<Vec<Arc<deliver::State>>>) -> MutexGuard<'_, Vec<Arc<deliver::State>>> {
+    instances.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Two connections of each tenant; those of the tenant that floods come first.
