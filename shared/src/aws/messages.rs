@@ -3,8 +3,8 @@
 //! are on their way ([`super::places`]).
 //!
 //! Beside the message as its tenant sees it, the record holds how often it was queued (`enqueued`), how long it has been tried and
-//! parked (`patience`), when it may be looked at before its next attempt (`look_at`), when the sweeper must do so (`due_at`), and the claim of the worker that has it (`owner`, `lease_until`,
-//! `phase`).
+//! parked (`patience`), when it may be looked at before its next attempt (`look_at`), when the sweeper must do so (`due_at`), and the claim
+//! of the worker that has it (`owner`, `lease_until`, `phase`).
 //!
 //! A tenant's messages, and nothing else, are in the index `by_tenant` (hash `tenant`, range `id`, with `status` and `effective`): see
 //! [`super::message_list`].
