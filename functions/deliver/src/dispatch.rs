@@ -44,7 +44,6 @@ pub(crate) async fn dispatch(
         let deadline = invocation_end.checked_sub(TIME_TO_WRITE);
         let deadline = deadline.unwrap_or(invocation_end);
         let probing = pass.is_probe();
-        let decided = Instant::now();
         let dispatch = Dispatch {
             state,
             connection,
@@ -54,11 +53,10 @@ pub(crate) async fn dispatch(
                 connection,
                 &admitted,
                 probing,
-                decided + DECIDED_FOR,
+                Instant::now() + DECIDED_FOR,
                 deadline,
             ),
             pass,
-            decided,
             outcomes: &mut outcomes,
         };
         dispatch.run().await;
@@ -136,8 +134,6 @@ struct Dispatch<'a> {
     deadline: Instant,
     transmission: Transmission<'a>,
     pass: Pass<'a>,
-    /// When it was decided that these messages go through this connection.
-    decided: Instant,
     outcomes: &'a mut Outcomes,
 }
 
@@ -162,7 +158,9 @@ impl<'a> Dispatch<'a> {
     /// The session that is at hand, or another one. `None` where there is none, and all have been told.
     async fn session(&mut self, idle: Option<Lease<'a>>) -> Option<Lease<'a>> {
         let lost = self.transmission.had_session() && idle.is_none();
-        if !self.transmission.has_time() || ((lost || self.is_old()) && !self.still_holds().await) {
+        if !self.transmission.has_time()
+            || ((lost || self.transmission.wants_another_look()) && !self.still_holds().await)
+        {
             self.rest(|| Fate::Again);
             if let Some(lease) = idle {
                 lease.give_back().await;
@@ -228,15 +226,10 @@ impl<'a> Dispatch<'a> {
         true
     }
 
-    fn is_old(&self) -> bool {
-        self.decided.elapsed() >= DECIDED_FOR
-    }
-
     /// Whether these messages would still go through this connection: a dispatch may take minutes.
     async fn still_holds(&mut self) -> bool {
         let holds = self.pass.still_holds(self.transmission.waiting()).await;
-        self.decided = Instant::now();
-        self.transmission.go_on_until(self.decided + DECIDED_FOR);
+        self.transmission.go_on_until(Instant::now() + DECIDED_FOR);
         holds
     }
 

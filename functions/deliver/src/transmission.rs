@@ -146,6 +146,11 @@ impl<'a> Transmission<'a> {
         waiting.map(|leaving| &leaving.message.claim.record.message)
     }
 
+    /// Whether it has to be looked again who sends them.
+    pub(crate) fn wants_another_look(&self) -> bool {
+        Instant::now() >= self.go_on_until
+    }
+
     /// They may leave until then without another look.
     pub(crate) fn go_on_until(&mut self, then: Instant) {
         self.go_on_until = then;
@@ -200,7 +205,7 @@ impl<'a> Transmission<'a> {
     /// The next message to leave: for [`Session::send_batch`](shared::smtp::Session::send_batch).
     pub(crate) fn next(&mut self) -> Option<Outgoing<'a, Fence<'a>>> {
         let stops = self.trouble.is_some() || self.may_leave == 0;
-        if stops || !self.has_time() || Instant::now() >= self.go_on_until {
+        if stops || !self.has_time() || self.wants_another_look() {
             return None;
         }
         let mut leaving = self.waiting.pop_front()?;
