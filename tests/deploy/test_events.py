@@ -1,5 +1,7 @@
 """Batches of queues, events of EventBridge and a schedule's, to the release binaries."""
 
+import json
+
 import events
 from mail_server import MailServer
 from world import CONTENT, NO_MESSAGE, Case, aws, mail, queued, start
@@ -42,12 +44,16 @@ class Events(Case):
             _, _, message = submit.http(events.http("POST", "/v1/messages", mail(), tenant="deliver"))
             unknown = {"tenant": "deliver", "message_id": message["id"][:-4] + "0000"}
             event, ids = events.batch(*queued(), "not a delivery", unknown)
+            aws.taken()
             with start("deliver") as deliver:
                 for repetition in range(2):
                     answer = deliver.invoke(event)
                     self.assertFalse(answer.failed, answer.text)
                     failures = [it["itemIdentifier"] for it in answer.json["batchItemFailures"]]
                     self.assertEqual(failures, [ids[1]], f"repetition {repetition}")
+            # It does not keep its group waiting for the queue's whole visibility timeout.
+            shown = [json.loads(call.request)["Entries"] for call in aws.taken() if call.name == "sqs.ChangeMessageVisibilityBatch"]
+            self.assertEqual([len(entries) for entries in shown], [1, 1])
             _, _, message = submit.http(events.http("GET", f"/v1/messages/{message['id']}", tenant="deliver"))
         self.assertEqual(message["status"], "sent", message)
         self.assertEqual(len(server.messages), 1)

@@ -274,6 +274,28 @@ async fn an_unreachable_server_backs_off_and_recovers() {
 }
 
 #[tokio::test]
+async fn a_message_that_its_server_can_not_take_does_not_keep_the_next_from_finding_out_whether_it_works()
+ {
+    let world = World::start().await;
+    let tenant = world.tenant("acme");
+    let busy = MailServer::start(Script::new().greeting("421 4.3.2 too busy")).await;
+    let one_slot = json!({"limits": {"concurrency": 1}});
+    let connection = default_connection(&tenant, &busy, one_slot).await;
+    let needs_smtputf8 = submitted(&tenant, json!({"to": ["jürgen@example.com"]})).await;
+    let other = submitted(&tenant, json!({})).await;
+    assert_eq!(world.deliver().await, 0);
+    let port = busy.address().port();
+    drop(busy);
+    let server = MailServer::start_at(port, Script::new().without("SMTPUTF8")).await;
+    pass(&world, 3).await;
+    let statuses = statuses(&tenant, &[needs_smtputf8, other]).await;
+    assert_eq!(statuses, ["failed", "sent"]);
+    assert_eq!(received(&server).await.len(), 1);
+    let health = tenant.get(&connection).await.body["health"].clone();
+    assert_eq!(health["status"], "ok", "{health}");
+}
+
+#[tokio::test]
 async fn another_server_wakes_the_messages_that_wait_for_one_that_backs_off() {
     let world = World::start().await;
     let tenant = world.tenant("acme");

@@ -31,8 +31,8 @@ use crate::resource::name_taken;
 /// Create a connection
 ///
 /// `name`, `sender_email`, `host` and `encryption` are required. With `Idempotency-Key` a repeated request gets the first one's
-/// answer for 24 hours; the password is left out of the comparison. A tenant may have so many connections: one more is
-/// `quota_exceeded`.
+/// answer for 24 hours; the password is left out of the comparison. A tenant may have as many connections as
+/// the deployment lets it (100 unless set otherwise): one more is `quota_exceeded`.
 #[utoipa::path(
     post, path = "/v1/connections", tag = "connections", request_body = NewConnection,
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 characters, remembered for 24 hours")),

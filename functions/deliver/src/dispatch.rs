@@ -146,7 +146,7 @@ impl<'a> Dispatch<'a> {
             };
             self.send_through(&mut lease.session).await;
             idle = lease.reusable().await;
-            if !self.goes_on().await {
+            if !self.goes_on(idle.is_some()).await {
                 break;
             }
         }
@@ -161,6 +161,7 @@ impl<'a> Dispatch<'a> {
         if !self.transmission.has_time()
             || ((lost || self.transmission.wants_another_look()) && !self.still_holds().await)
         {
+            self.pass.give_back().await;
             self.rest(|| Fate::Again);
             if let Some(lease) = idle {
                 lease.give_back().await;
@@ -201,19 +202,24 @@ impl<'a> Dispatch<'a> {
         session.send_batch(next, ended).await;
     }
 
-    /// Whether those that still wait may leave, by what the last session has shown. They have been told where not.
-    async fn goes_on(&mut self) -> bool {
+    /// Whether those that still wait may leave, by what the last session, which may be `alive`, has shown. They have been told where not.
+    async fn goes_on(&mut self, alive: bool) -> bool {
         if let Some((message, result)) = self.transmission.trouble() {
             self.trouble(message, result).await;
             return false;
         }
         if self.transmission.storage_fails() {
             // Another session would not help.
+            self.pass.give_back().await;
             self.rest(|| Fate::Again);
             return false;
         }
         if self.pass.is_probe() {
             if !self.transmission.works() {
+                if alive {
+                    // The message is one that this server can't take, and it was not asked.
+                    self.pass.give_back().await;
+                }
                 let health = self.pass.others_wait();
                 self.rest(|| Fate::Held(health.clone()));
                 return false;
@@ -260,6 +266,7 @@ impl<'a> Dispatch<'a> {
                 self.rest(|| Fate::Held(suspended.clone()));
             }
             Unopened::Password(error) if !error.is_missing() => {
+                self.pass.give_back().await;
                 for (message, so_far) in self.transmission.give_up() {
                     match so_far {
                         Some(result) => self.outcomes.write(message, Fate::Attempted(result)),
@@ -268,6 +275,7 @@ impl<'a> Dispatch<'a> {
                 }
             }
             Unopened::Password(error) => {
+                self.pass.give_back().await;
                 self.rest(|| Fate::Attempted(outcome::broken(&error, now, "password_missing")));
             }
         }

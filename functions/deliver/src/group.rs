@@ -56,14 +56,16 @@ impl Unfinished {
 }
 
 impl Group {
-    /// The groups of a batch, each with its entries in their order. An entry that asks for nothing known is in none.
-    pub(crate) fn of(entries: Vec<Entry>) -> Vec<Self> {
+    /// The groups of a batch, each with its entries in their order, and the entries that ask for nothing known.
+    pub(crate) fn of(entries: Vec<Entry>) -> (Vec<Self>, Vec<Entry>) {
         let mut groups: BTreeMap<(Option<String>, String), Self> = BTreeMap::new();
+        let mut unknown = Vec::new();
         for entry in entries {
             let delivery: Delivery = match serde_json::from_str(&entry.body) {
                 Ok(delivery) => delivery,
                 Err(error) => {
                     tracing::error!(entry = entry.message_id, cause = %error, "not a delivery");
+                    unknown.push(entry);
                     continue;
                 }
             };
@@ -78,7 +80,7 @@ impl Group {
             });
             group.entries.push((entry, delivery));
         }
-        groups.into_values().collect()
+        (groups.into_values().collect(), unknown)
     }
 
     /// Whose messages they are.
@@ -155,13 +157,23 @@ impl Group {
         if others {
             told = state.queue.delete(&done).await;
         }
-        if let Err(error) = told.and(state.queue.show_again(&failed).await) {
-            // The end of the batch says the same, later.
-            tracing::warn!(
-                operation = error.operation(),
-                cause = error.cause(),
-                "the queue was not told"
-            );
-        }
+        not_told(told.and(state.queue.show_again(&failed).await));
+    }
+}
+
+/// Has these come again soon, and so to the dead-letter queue: meanwhile the others of their groups wait.
+pub(crate) async fn show_again(state: &State, unknown: &[Entry]) {
+    let unknown: Vec<&Entry> = unknown.iter().collect();
+    not_told(state.queue.show_again(&unknown).await);
+}
+
+fn not_told(told: Result<(), StorageError>) {
+    if let Err(error) = told {
+        // The end of the batch says the same, later.
+        tracing::warn!(
+            operation = error.operation(),
+            cause = error.cause(),
+            "the queue was not told"
+        );
     }
 }

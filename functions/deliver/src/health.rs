@@ -129,6 +129,19 @@ impl<'a> Pass<'a> {
         health
     }
 
+    /// Where it was to be found out whether the connection works, and was not for reasons of ours: the next one may find out at once.
+    pub(crate) async fn give_back(&mut self) {
+        let Gate::Probe(until) = self.gate else {
+            return;
+        };
+        let (table, connection) = (&self.state.connections, self.connection);
+        let abandoned = table.abandon_probe(self.tenant, connection, until).await;
+        if matches!(abandoned, Ok(true)) {
+            self.seen.next_attempt_at = connection.health.next_attempt_at;
+        }
+        report(abandoned, connection, "not found out");
+    }
+
     /// Notes that mail goes through again: nobody else needs to find that out.
     pub(crate) async fn recover(&mut self) {
         let (table, now) = (&self.state.connections, self.state.clock.now());

@@ -74,7 +74,7 @@ pub struct State {
 /// taken off the queue as it is done. Nothing is started that would go on after `invocation_end`.
 pub async fn handle(state: &Arc<State>, batch: Batch, invocation_end: Instant) -> Outcome {
     let unfinished = Arc::new(Unfinished::all(&batch.records));
-    let groups = Group::of(batch.records);
+    let (groups, unknown) = Group::of(batch.records);
     let working = Arc::new(AtomicUsize::new(groups.len()));
     let mut tasks = JoinSet::new();
     for group in groups.into_iter().map(Arc::new) {
@@ -98,6 +98,7 @@ pub async fn handle(state: &Arc<State>, batch: Batch, invocation_end: Instant) -
         };
         tasks.spawn(work.instrument(span));
     }
+    group::show_again(state, &unknown).await;
     while tasks.join_next().await.is_some() {}
     Outcome {
         batch_item_failures: unfinished.failures(),

@@ -31,8 +31,8 @@ use crate::events::is_passing;
 ///
 /// The tenant's default connection sends it, whatever sender it asks for; without a default, the connection it names, else the one whose
 /// sender address is its `from`, else the only active one. It is delivered in the background: follow it by its id. At most 4 MiB. With
-/// `Idempotency-Key` a repeated request gets the first one's answer for 24 hours, and nothing is sent twice. A tenant may have so many
-/// messages that are neither sent nor at another end: one more is `quota_exceeded`, with `Retry-After`.
+/// `Idempotency-Key` a repeated request gets the first one's answer for 24 hours, and nothing is sent twice. A tenant may have as many
+/// messages on their way as the deployment lets it (10,000 unless set otherwise): one more is `quota_exceeded`, with `Retry-After`.
 #[utoipa::path(
     post, path = "/v1/messages", tag = "messages", request_body = MessageInput,
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 255 characters, remembered for 24 hours")),

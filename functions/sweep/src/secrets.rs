@@ -1,9 +1,8 @@
 //! Secrets that no connection points to, a while after they were noted.
 
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use shared::aws::connections::{COLLECTING, noted_secret};
 use shared::aws::due;
-use shared::aws::error::StorageError;
+use shared::aws::error::{StorageError, conditional};
 use shared::aws::item::{self, Item, string};
 use shared::metrics::Metric;
 
@@ -69,17 +68,8 @@ async fn mark(state: &State, key: Item) -> Result<bool, StorageError> {
         .condition_expression("due_at <= :now")
         .expression_attribute_values(":yes", string("yes"))
         .expression_attribute_values(":now", string(clock.now().to_string()));
-    match request.send().await {
-        Ok(_) => Ok(true),
-        Err(error)
-            if error
-                .as_service_error()
-                .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-        {
-            Ok(false)
-        }
-        Err(error) => Err(StorageError::sdk("mark a secret's note", error)),
-    }
+    let marked = conditional("mark a secret's note", request.send().await)?;
+    Ok(marked.is_some())
 }
 
 async fn delete(state: &State, secret: &str) -> Result<(), StorageError> {

@@ -3,13 +3,12 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use serde::Deserialize;
 use shared::aws::attempts::Attempts;
 use shared::aws::connections::ConnectionsTable;
-use shared::aws::error::StorageError;
+use shared::aws::error::{StorageError, conditional};
 use shared::aws::item::{self, Item, number, string};
 use shared::model::connection::Settings;
 use shared::model::tenant::Tenant;
@@ -154,10 +153,7 @@ impl Turn {
             .condition_expression("ends_at = :ends_at")
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":ends_at", string(self.ends_at.to_string()));
-        match request.send().await {
-            Err(error) if !is_refused(&error) => Err(StorageError::sdk("give a turn back", error)),
-            _ => Ok(()),
-        }
+        conditional("give a turn back", request.send().await).map(drop)
     }
 }
 
@@ -204,14 +200,11 @@ impl Window {
             .expression_attribute_values(":now", string(now.to_string()))
             .expression_attribute_values(":at_most", number(self.at_most))
             .return_values(ReturnValue::AllNew);
-        match request.send().await {
-            Ok(output) => {
-                let counted: Counted = item::read(output.attributes.unwrap_or_default())?;
-                Ok(Some(counted.ends_at))
-            }
-            Err(error) if is_refused(&error) => Ok(None),
-            Err(error) => Err(StorageError::sdk("count in a window", error)),
-        }
+        let Some(output) = conditional("count in a window", request.send().await)? else {
+            return Ok(None);
+        };
+        let counted: Counted = item::read(output.attributes.unwrap_or_default())?;
+        Ok(Some(counted.ends_at))
     }
 
     /// Opens a new window with one turn taken, unless there is one still open: then what is in it.
@@ -243,11 +236,4 @@ impl Window {
             },
         }
     }
-}
-
-/// Whether it was a condition that failed.
-fn is_refused(error: &SdkError<UpdateItemError>) -> bool {
-    error
-        .as_service_error()
-        .is_some_and(UpdateItemError::is_conditional_check_failed_exception)
 }

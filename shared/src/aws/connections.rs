@@ -19,13 +19,12 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::transact_get_items::TransactGetItemsError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, Get, TransactGetItem};
 use serde::{Deserialize, Serialize};
 
 use super::attempts::Attempts;
 use super::due;
-use super::error::StorageError;
+use super::error::{StorageError, conditional};
 use super::event;
 use super::item::{self, Item, string};
 use super::transaction::{Condition, Ended, LATER, Transaction};
@@ -318,20 +317,11 @@ impl ConnectionsTable {
             } else {
                 request.condition_expression(newer)
             };
-            match request.send().await {
-                Ok(_) => break,
-                Err(error)
-                    if error
-                        .as_service_error()
-                        .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-                {
-                    if !passed {
-                        break;
-                    }
-                    recovers = !recovers;
-                }
-                Err(error) => return Err(StorageError::sdk(OPERATION, error)),
+            let written = conditional(OPERATION, request.send().await)?;
+            if written.is_some() || !passed {
+                break;
             }
+            recovers = !recovers;
         }
         Ok(())
     }

@@ -14,6 +14,25 @@ pub struct StorageError {
     source: Box<dyn Error + Send + Sync>,
 }
 
+/// What a conditional write gave; `None` where its condition did not hold.
+///
+/// # Errors
+/// When it failed for another reason.
+pub fn conditional<T, E, R>(
+    operation: &'static str,
+    written: Result<T, SdkError<E, R>>,
+) -> Result<Option<T>, StorageError>
+where
+    E: Error + ProvideErrorMetadata + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    match written {
+        Ok(output) => Ok(Some(output)),
+        Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(None),
+        Err(error) => Err(StorageError::sdk(operation, error)),
+    }
+}
+
 /// Error codes that mean "later": DynamoDB, Secrets Manager, SQS and S3.
 const TRANSIENT: [&str; 12] = [
     "ThrottlingException",

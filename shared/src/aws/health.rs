@@ -1,12 +1,11 @@
 //! A connection's health, as deliveries write it. Each write is on the version that was tried: what an old attempt learnt says nothing
 //! about settings that were changed since.
 
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::connections::{ConnectionsTable, connection_key};
-use super::error::StorageError;
+use super::error::{StorageError, conditional};
 use super::item::{number, string};
 use super::transaction::Condition;
 use crate::model::connection::{Connection, Health, HealthStatus, VerificationStatus};
@@ -46,6 +45,28 @@ impl ConnectionsTable {
             .update_health(tenant, connection)
             .update_expression("SET health.next_attempt_at = :until REMOVE event")
             .condition_expression(AS_READ)
+            .expression_attribute_values(":until", string(until.to_string()))
+            .expression_attribute_values(":since", string(connection.health.since.to_string()))
+            .expression_attribute_values(":next", next_attempt(&connection.health)?);
+        written(request).await
+    }
+
+    /// Takes back what [`Self::begin_probe`] did for the same `connection`: nothing was tried. Left undone when anything was written since.
+    ///
+    /// # Errors
+    /// When the table can't be written.
+    pub async fn abandon_probe(
+        &self,
+        tenant: &Tenant,
+        connection: &Connection,
+        until: Timestamp,
+    ) -> Result<bool, StorageError> {
+        let request = self
+            .update_health(tenant, connection)
+            .update_expression("SET health.next_attempt_at = :next REMOVE event")
+            .condition_expression(
+                "version = :version AND health.since = :since AND health.next_attempt_at = :until",
+            )
             .expression_attribute_values(":until", string(until.to_string()))
             .expression_attribute_values(":since", string(connection.health.since.to_string()))
             .expression_attribute_values(":next", next_attempt(&connection.health)?);
@@ -152,15 +173,5 @@ fn next_attempt(health: &Health) -> Result<AttributeValue, StorageError> {
 
 /// Whether the condition was met.
 async fn written(request: UpdateItemFluentBuilder) -> Result<bool, StorageError> {
-    match request.send().await {
-        Ok(_) => Ok(true),
-        Err(error)
-            if error
-                .as_service_error()
-                .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-        {
-            Ok(false)
-        }
-        Err(error) => Err(StorageError::sdk(OPERATION, error)),
-    }
+    Ok(conditional(OPERATION, request.send().await)?.is_some())
 }

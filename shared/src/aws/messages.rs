@@ -12,15 +12,12 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use serde::{Deserialize, Serialize};
 
 use super::due;
-use super::error::StorageError;
+use super::error::{StorageError, conditional};
 use super::event;
 use super::item::{self, Item, number, string};
 use super::places::{self, OPEN_OF};
@@ -329,12 +326,7 @@ impl MessagesTable {
             .expression_attribute_values(":due", string(due.to_string()))
             .expression_attribute_values(":claims", number(claims))
             .expression_attribute_values(":owner", string(&claim.owner));
-        match request.send().await {
-            Err(error) if !refused(error.as_service_error()) => {
-                Err(StorageError::sdk("give a claim up", error))
-            }
-            _ => Ok(()),
-        }
+        conditional("give a claim up", request.send().await).map(drop)
     }
 
     /// The fence: notes that the body may leave from now on. `false` when the claim was lost, and then it must not leave.
@@ -357,11 +349,8 @@ impl MessagesTable {
             .expression_attribute_values(":owner", string(&claim.owner))
             .expression_attribute_values(":sending", string("sending"))
             .expression_attribute_values(":intent", string("intent"));
-        match request.send().await {
-            Ok(_) => Ok(true),
-            Err(error) if refused(error.as_service_error()) => Ok(false),
-            Err(error) => Err(StorageError::sdk("note the intent to send", error)),
-        }
+        let noted = conditional("note the intent to send", request.send().await)?;
+        Ok(noted.is_some())
     }
 
     /// Writes an attempt's outcome with its event, and gives the claim up. `false` when the claim was lost.
@@ -408,7 +397,8 @@ impl MessagesTable {
             .condition_expression("#owner = :owner")
             .expression_attribute_names("#owner", "owner")
             .expression_attribute_values(":owner", string(&claim.owner));
-        put(request, "write an outcome").await
+        let written = conditional("write an outcome", request.send().await)?;
+        Ok(written.is_some())
     }
 
     /// Writes what a person made of a message, to be looked at by the sweeper at `due`. `false` when anybody has claimed, queued or
@@ -433,7 +423,8 @@ impl MessagesTable {
             .expression_attribute_values(":status", status(read)?)
             .expression_attribute_values(":enqueued", number(read.enqueued))
             .expression_attribute_values(":turns", number(read.turns));
-        put(request, "change a message").await
+        let written = conditional("change a message", request.send().await)?;
+        Ok(written.is_some())
     }
 
     /// Writes the event about a message that was asked for and not accepted, once for all times that it was: `digest` stands for what
@@ -458,16 +449,7 @@ impl MessagesTable {
             .table_name(&self.name)
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(pk)");
-        match request.send().await {
-            Err(error)
-                if !error
-                    .as_service_error()
-                    .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
-            {
-                Err(StorageError::sdk("write a rejection", error))
-            }
-            _ => Ok(()),
-        }
+        conditional("write a rejection", request.send().await).map(drop)
     }
 
     /// Counts a message as queued once more and looks at it again at `due`, if it still is due and nobody has touched it since it was read.
@@ -494,25 +476,8 @@ impl MessagesTable {
             .expression_attribute_values(":now", string(now.to_string()))
             .expression_attribute_values(":due", string(due.to_string()))
             .expression_attribute_values(":status", status(record)?);
-        match request.send().await {
-            Ok(_) => Ok(true),
-            Err(error) if refused(error.as_service_error()) => Ok(false),
-            Err(error) => Err(StorageError::sdk("count a message as queued", error)),
-        }
-    }
-}
-
-async fn put(request: PutItemFluentBuilder, operation: &'static str) -> Result<bool, StorageError> {
-    match request.send().await {
-        Ok(_) => Ok(true),
-        Err(error)
-            if error
-                .as_service_error()
-                .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
-        {
-            Ok(false)
-        }
-        Err(error) => Err(StorageError::sdk(operation, error)),
+        let counted = conditional("count a message as queued", request.send().await)?;
+        Ok(counted.is_some())
     }
 }
 
@@ -520,21 +485,14 @@ async fn claimed(
     request: UpdateItemFluentBuilder,
     owner: String,
 ) -> Result<Option<Claim>, StorageError> {
-    match request.send().await {
-        Ok(output) => Ok(Some(Claim {
-            record: item::read(output.attributes.unwrap_or_default())?,
-            owner,
-        })),
-        Err(error) if refused(error.as_service_error()) => Ok(None),
-        Err(error) => Err(StorageError::sdk("claim a message", error)),
-    }
+    let Some(output) = conditional("claim a message", request.send().await)? else {
+        return Ok(None);
+    };
+    let record = item::read(output.attributes.unwrap_or_default())?;
+    Ok(Some(Claim { record, owner }))
 }
 
 fn status(record: &Record) -> Result<AttributeValue, StorageError> {
     serde_dynamo::to_attribute_value(record.message.status)
         .map_err(|error| StorageError::corrupt("write a status", error))
-}
-
-fn refused(error: Option<&UpdateItemError>) -> bool {
-    error.is_some_and(UpdateItemError::is_conditional_check_failed_exception)
 }
