@@ -6,7 +6,7 @@
 //! `cargo test` runs a sample. All of it, which takes about an hour on two idle cores:
 //!
 //! ```text
-//! FAULTS=whole cargo test -p tests --test faults -- --nocapture
+//! FAULTS=whole cargo test --profile load -p tests --test faults -- --nocapture
 //! ```
 
 mod broken;

@@ -358,3 +358,20 @@ async fn a_query_parameter_that_an_operation_does_not_have_is_refused() {
         assert_eq!(answer.problem(), expected, "{method} {path}");
     }
 }
+
+#[tokio::test]
+async fn a_browser_that_asks_before_a_request_to_another_origin_is_not_refused() {
+    let world = World::start().await;
+    for path in [
+        "/v1/connections",
+        "/v1/connections/verify",
+        "/v1/messages",
+        "/v1/messages/any/retry",
+        "/v1/sender",
+        "/nothing",
+    ] {
+        let nobody = world.nobody();
+        let answer = nobody.send("OPTIONS", path, &[], String::new()).await;
+        assert_eq!((answer.status, answer.text.as_str()), (204, ""), "{path}");
+    }
+}

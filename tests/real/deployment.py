@@ -4,6 +4,7 @@ What is not as `sam build && sam deploy` does it, because ministack can't or a t
 * The binaries are built by cargo, once for all of them; the folder that `sam build` leaves is written here, with `CodeUri` and
   `TemplateURL` leading to them and nothing else changed.
 * `Network=none`: ministack has no NAT gateway. The network stack is created in moto, by tests/deploy.
+* The alarm over an expression of metrics is left out: ministack has none.
 * ministack keeps `MaximumConcurrency`, a parameter, as the text it came as, and then stops polling queues. It is told again, as a number.
 """
 

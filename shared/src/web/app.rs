@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{Extensions, HeaderName, HeaderValue, header};
+use axum::http::{Extensions, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 
@@ -32,18 +32,26 @@ pub struct RequestId(pub String);
 /// Completes a function's routes. Without a [`RequestId`] in a request's extensions, one is made.
 pub fn finish(routes: Router, clock: Clock) -> Router {
     routes
-        .fallback(|| async {
-            Problem::not_found(
-                "there is nothing at this path: see /v1/openapi.json for those that exist",
-            )
+        .fallback(async |method: Method| {
+            let nothing =
+                "there is nothing at this path: see /v1/openapi.json for those that exist";
+            unless_preflight(&method, Problem::not_found(nothing))
         })
-        .method_not_allowed_fallback(|| async {
-            Problem::new(
-                ProblemType::MethodNotAllowed,
-                "see the Allow header for the methods of this path",
-            )
+        .method_not_allowed_fallback(async |method: Method| {
+            let wrong = "see the Allow header for the methods of this path";
+            unless_preflight(&method, Problem::new(ProblemType::MethodNotAllowed, wrong))
         })
         .layer(from_fn_with_state(clock, name_and_write))
+}
+
+/// Browsers ask before they send a request to another origin, and take no answer but a success; API Gateway adds the headers of CORS to
+/// ours: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html>.
+fn unless_preflight(method: &Method, problem: Problem) -> Response {
+    if method == Method::OPTIONS {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        problem.into_response()
+    }
 }
 
 /// Completes a function's routes behind API Gateway, whose authorizer has verified the token. `context` finds the request context of

@@ -59,14 +59,14 @@ def routes(templates):
 
 @check("root")
 def other_routes(templates):
-    """They have no authorizer, so that no token without a scope gets anywhere by them, and lead to a 404 or 405."""
+    """They have no authorizer, so that no token without a scope gets anywhere by them, and lead to a 404 or 405, or to what allows CORS."""
     root = templates["root"]
     keys = {key: source.function_of(name) for name, (key, _) in source.operations().items()}
     of_path = {key.split(" ")[1]: function for key, function in keys.items()}
     wanted = {f"ANY {path}": function for path, function in of_path.items() if function != "connections"}
     others = {key: route for key, route in _routes(root).items() if key not in keys}
     yield from differ(
-        "where other methods go", {key: _function(root, it) for key, it in others.items()}, wanted | {"$default": "connections"}
+        "where other methods go", {key: _function(root, it) for key, it in others.items()}, wanted | {"$default": "connections", "OPTIONS /{proxy+}": "connections"}
     )
     for key, route in others.items():
         yield from differ(f"the authorization of {key}", route["AuthorizationType"], "NONE")
@@ -113,16 +113,20 @@ def stage(templates):
     (it,) = of_type(root, "AWS::ApiGatewayV2::Stage").values()
     stage = it["Properties"]
     yield from differ("the stage", stage["StageName"], "$default")
-    yield from differ("what it waits for", root["Resources"][it["DependsOn"]]["Properties"]["RouteKey"], "$default")
     yield from differ("its deployment", stage["AutoDeploy"], True)
     settings = stage["DefaultRouteSettings"]
     yield from differ("its rate", settings["ThrottlingRateLimit"], {"Ref": "RequestsPerSecond"})
     yield from differ("its burst", settings["ThrottlingBurstLimit"], {"Ref": "RequestsBurst"})
-    unknown = stage["RouteSettings"]["$default"]
-    if not 0 < unknown["ThrottlingRateLimit"] <= 10 or not 0 < unknown["ThrottlingBurstLimit"] <= 20:
-        yield "what is not there is not throttled"
+    # Anybody may ask. Browsers ask before each of a page's requests, so those have the rate of all.
+    anybodys = {key for key, route in _routes(root).items() if route["AuthorizationType"] == "NONE"} - {"OPTIONS /{proxy+}"}
+    yield from differ("the routes with a rate of their own", sorted(stage["RouteSettings"]), sorted(anybodys))
+    for key, limits in stage["RouteSettings"].items():
+        if not 0 < limits["ThrottlingRateLimit"] <= 10 or not 0 < limits["ThrottlingBurstLimit"] <= 20:
+            yield f"{key} is not throttled"
+    there = {root["Resources"][name]["Properties"]["RouteKey"] for name in it["DependsOn"]}
+    yield from differ("the routes it waits for", sorted(there), sorted(anybodys))
     yield from differ("its access log", render(stage["AccessLogSettings"]["DestinationArn"]), "${ApiLog.Arn}")
-    yield from differ("its metrics for each route", settings["DetailedMetricsEnabled"], True)
+    yield from differ("its metrics for each route", settings["DetailedMetricsEnabled"], False)
     for field in ("requestId", "routeKey", "status", "authorizer.error"):
         if f"$context.{field}" not in stage["AccessLogSettings"]["Format"]:
             yield f"the access log says nothing of {field}"

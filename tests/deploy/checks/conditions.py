@@ -17,7 +17,10 @@ CASES = {
         "Traces": ({"Tracing": "Active"}, {}),
         "HasEndpoint": ({"AwsEndpointUrl": "http://127.0.0.1:4566"}, {}),
     },
-    "data": {"MakesKey": ({}, {"KeyArn": "arn:aws:kms:eu-west-3:123456789012:key/1"})},
+    "data": {
+        "MakesKey": ({}, {"KeyArn": "arn:aws:kms:eu-west-3:123456789012:key/1"}),
+        "HasProducers": ({"ProducerPrincipals": ROLE}, {}),
+    },
     "queue": {"HasProducers": ({"ProducerPrincipals": ROLE}, {})},
     "events": {"HasPublishers": ({"PublisherPrincipals": ROLE}, {})},
     "alarms": {

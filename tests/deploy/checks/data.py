@@ -60,11 +60,14 @@ def kept(templates):
         yield from differ(f"the replacement of {name}", data["Resources"][name]["UpdateReplacePolicy"], "Retain")
     key = data["Resources"]["Key"]
     # Without it, what is retained could not be read.
-    yield from differ("what becomes of the key", (key["DeletionPolicy"], key["UpdateReplacePolicy"]), ("Retain", "Retain"))
+    yield from differ("what becomes of the key", (key["DeletionPolicy"], key["UpdateReplacePolicy"]), ("RetainExceptOnCreate", "Retain"))
     yield from differ("the rotation of the key", key["Properties"]["EnableKeyRotation"], True)
+    *statements, producers = key["Properties"]["KeyPolicy"]["Statement"]
+    condition, of_producers, otherwise = producers["Fn::If"]
+    yield from differ("the key without producers", (condition, otherwise), ("HasProducers", {"Ref": "AWS::NoValue"}))
     allowed = {
         statement["Sid"]: (render(who), statement["Action"], render(statement.get("Condition", {})))
-        for statement in key["Properties"]["KeyPolicy"]["Statement"]
+        for statement in [*statements, of_producers]
         for who in statement["Principal"].values()
     }
     logs = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:*"
@@ -80,6 +83,11 @@ def kept(templates):
             "cloudwatch.amazonaws.com",
             ["kms:Decrypt", "kms:GenerateDataKey"],
             render({"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}),
+        ),
+        "Producers": (
+            "${ProducerPrincipals}",
+            ["kms:Decrypt", "kms:GenerateDataKey"],
+            render({"StringEquals": {"kms:ViaService": {"Fn::Sub": "sqs.${AWS::Region}.amazonaws.com"}}}),
         ),
     }
     yield from differ("who may use the key", allowed, wanted)

@@ -44,7 +44,7 @@ def addresses(templates):
 def outliving(templates):
     for name, it in of_type(templates["network"], "AWS::EC2::EIP").items():
         yield from differ(f"what {name} is for", it["Properties"]["Domain"], "vpc")
-        yield from differ(f"what becomes of {name}", (it["DeletionPolicy"], it["UpdateReplacePolicy"]), ("Retain", "Retain"))
+        yield from differ(f"what becomes of {name}", (it["DeletionPolicy"], it["UpdateReplacePolicy"]), ("RetainExceptOnCreate", "Retain"))
 
 
 @check("network")
@@ -196,7 +196,8 @@ def flow_log(templates):
     )
     role = templates["network"]["Resources"]["FlowLogRole"]
     group = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/${Name}/network:*"
-    wanted = {("Allow", f"logs:{it}", group, None, None) for it in ("CreateLogStream", "PutLogEvents", "DescribeLogStreams")}
+    calls = ("CreateLogGroup", "CreateLogStream", "PutLogEvents", "DescribeLogStreams")
+    wanted = {("Allow", f"logs:{it}", group, None, None) for it in calls} | {("Allow", "logs:DescribeLogGroups", "*", None, None)}
     yield from differ("what the flow log may do", allowed(role), wanted)
     (trust,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     of = (trust["Principal"], trust["Condition"])
