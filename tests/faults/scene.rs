@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use local::Functions;
+use local::embedded::CONTENT_BUCKET;
 use serde_json::{Value, json};
 use shared::aws::batch::{Batch, Outcome};
 use shared::aws::content::ContentStore;
@@ -107,7 +108,7 @@ impl<'a> Scene<'a> {
         state.ambiguous = self.policy;
         state.connections.client = clients.dynamodb.clone();
         state.messages.client = clients.dynamodb;
-        state.content = ContentStore::new(clients.s3, local::embedded::CONTENT_BUCKET);
+        state.content = ContentStore::new(clients.s3, CONTENT_BUCKET);
         state.queue = DeliveryQueue::new(clients.sqs, &world.embedded.queue_url);
         state.secrets = SecretReader::new(clients.secrets, world.clock.clone());
         functions.deliver
@@ -232,7 +233,19 @@ impl<'a> Scene<'a> {
         let verdicts = Verdicts::of(&self.records().await, &ledger.await, self.policy);
         let left = queue::receive_all(&self.world.embedded).await;
         queue::delete(&self.world.embedded, left).await;
+        self.empty_bucket().await;
         verdicts
+    }
+
+    /// The embedded S3 copies all that it holds whenever any of it changes: over thousands of runs that would take most of the time.
+    async fn empty_bucket(&self) {
+        let s3 = &self.world.embedded.s3;
+        let objects = s3.list_objects_v2().bucket(CONTENT_BUCKET).send().await;
+        for object in objects.expect("a list").contents() {
+            let delete = s3.delete_object().bucket(CONTENT_BUCKET);
+            let deleted = delete.set_key(object.key.clone()).send().await;
+            deleted.expect("the object is deleted");
+        }
     }
 }
 
