@@ -1,6 +1,7 @@
 """That the reader of the sources sees what it has to: a call that it overlooked would be a permission that nobody misses."""
 
 import re
+import tomllib
 import unittest
 from unittest import mock
 
@@ -61,3 +62,12 @@ class Source(unittest.TestCase):
         before = source.permissions("deliver")
         with mock.patch.object(source, "crate", return_value=text):
             self.assertEqual(source.permissions.__wrapped__("deliver") - before, {("dynamodb:GetItem", "messages")})
+
+
+class Profile(unittest.TestCase):
+    def test_a_build_by_cargo_lambda_is_the_one_that_is_tested(self):
+        """cargo-lambda sets these where the manifest does not, `panic` to `abort`."""
+        release = tomllib.loads((ROOT / "Cargo.toml").read_text(encoding="utf-8"))["profile"]["release"]
+        for setting in ("strip", "lto", "codegen-units", "panic"):
+            self.assertIn(setting, release)
+        self.assertEqual(release["panic"], "unwind")
