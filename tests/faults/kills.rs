@@ -76,7 +76,7 @@ async fn a_worker_that_dies_at_any_step_loses_and_doubles_nothing() {
 async fn nor_does_one_with_several_groups_at_once() {
     at_every_step(
         Way::Groups,
-        20,
+        100,
         8,
         "killed with four groups and open sessions",
     )
@@ -85,5 +85,5 @@ async fn nor_does_one_with_several_groups_at_once() {
 
 #[tokio::test]
 async fn nor_does_one_that_queues_the_messages_anew() {
-    at_every_step(Way::Moved, 20, 5, "killed while queueing anew").await;
+    at_every_step(Way::Moved, 100, 5, "killed while queueing anew").await;
 }

@@ -3,7 +3,7 @@
 //! The functions are the real ones, on the embedded AWS services and a scripted mail server. After every run the server's ledger is
 //! compared with the records: nothing is lost, nothing arrives twice without its mark, and no record says what isn't so.
 //!
-//! `cargo test` runs a sample. All of it, which takes about an hour on two idle cores:
+//! `cargo test` runs a sample. All of it, which takes some twenty minutes on two cores:
 //!
 //! ```text
 //! FAULTS=whole cargo test --profile load -p tests --test faults -- --nocapture
