@@ -18,8 +18,9 @@ use crate::change::change;
 /// Cancel a message
 ///
 /// A message that is queued, waits for its next attempt or is parked is never tried again. Recipients keep their state: one who has it has
-/// it, and one who is `open` will not get it; one whom an earlier attempt may have reached is `unknown`. Cancelling a cancelled message changes nothing and is answered in the same way. While an
-/// attempt is under way, and when the message has come to another end: `not_possible`.
+/// it, and one who is `open` will not get it; one whom an earlier attempt may have reached is `unknown`. Cancelling a cancelled
+/// message changes nothing and is answered in the same way. While an attempt is under way, and when the message has come to another
+/// end: `not_possible`.
 #[utoipa::path(
     post, path = "/v1/messages/{id}/cancel", tag = "messages",
     params(("id" = String, Path, description = "The message")),

@@ -221,8 +221,8 @@ impl MessagesTable {
         output.item.map(item::read).transpose()
     }
 
-    /// Claims a message for `owner` until `lease_until`: one that is queued, or due to be retried or looked at, or whose claim expired before the
-    /// body could have left. `None` when there is nothing to do: the entry was delivered twice, or another worker has it.
+    /// Claims a message for `owner` until `lease_until`: one that is queued, or due to be retried or looked at, or whose claim expired
+    /// before the body could have left. `None` when there is nothing to do: the entry was delivered twice, or another worker has it.
     ///
     /// # Errors
     /// When the table can't be written.
@@ -240,7 +240,10 @@ impl MessagesTable {
             .update_item()
             .table_name(&self.name)
             .set_key(Some(message_key(&delivery.tenant, delivery.message_id)))
-            .update_expression("SET #status = :sending, #owner = :owner, lease_until = :lease, due_shard = :shard, due_at = :lease, phase = :before, updated_at = :now REMOVE event ADD claims :one")
+            .update_expression(
+                "SET #status = :sending, #owner = :owner, lease_until = :lease, due_shard = :shard, due_at = :lease, \
+                 phase = :before, updated_at = :now REMOVE event ADD claims :one",
+            )
             .condition_expression(
                 "#status = :queued OR (#status = :retrying AND (next_attempt_at <= :now OR look_at <= :now)) \
                  OR (#status = :sending AND lease_until < :now AND phase = :before) \

@@ -3,7 +3,8 @@
 //!
 //! `guard` says which addresses may be dialled, `dial` opens the socket and `tls` protects it, as `dialer` asks them to; `wire`
 //! carries flights out and replies in; `session` keeps them in step; `auth` logs in; `sender` asks about a sender;
-//! `batch` sends messages one after the other, by `opening` and `transaction`, and `verdict` says what became of each; `diagnosis` tells what a refusal is about.
+//! `batch` sends messages one after the other, by `opening` and `transaction`, and `verdict` says what became of each; `diagnosis`
+//! tells what a refusal is about.
 
 pub mod auth;
 pub mod batch;
