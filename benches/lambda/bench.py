@@ -10,6 +10,7 @@ import zipfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests" / "deploy"))
 
 import events
+import templates
 from aws import Aws
 from certificate import certificate
 from function import Function, lambda_variables
@@ -17,7 +18,9 @@ from runtime_api import RuntimeApi
 from sandbox import SHARE_AT_128_MB, Sandbox, peak_mb
 from stub import Stub
 
-FUNCTIONS = ("connections", "verify", "submit", "deliver", "sweep")
+FUNCTIONS = [
+    pathlib.Path(it["Properties"]["CodeUri"]).name
+    for it in templates.of_type(templates.read("root"), "AWS::Serverless::Function").values()]
 WARM = 200
 # One more than this is thrown away: it fills the page cache.
 ROUNDS = {"free": 9, "128 MB": 5}

@@ -13,11 +13,22 @@ from botocore.config import Config
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+import templates
 from function import ACCESS_KEY, SECRET_KEY
 
 REGION = "eu-west-3"
 CONNECTIONS, MESSAGES, CONTENT = "connections", "messages", "content"
 SECRET_PREFIX = "mittente"
+
+
+def _tables():
+    """The tables by their names here, as `CreateTable` wants them: the template says it in the same words."""
+    what = ("AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema")
+    tables = templates.of_type(templates.read("data"), "AWS::DynamoDB::Table")
+    return {name.lower(): {key: table["Properties"][key] for key in what} for name, table in tables.items()}
+
+
+TABLES = _tables()
 
 
 @dataclass(frozen=True)
@@ -115,22 +126,8 @@ class Aws:
         return b"".join(self._moto(environ, start_response))
 
     def _create(self):
-        def table(name, keys, **more_indexes):
-            due = {"due": (["due_shard", "due_at"], {"ProjectionType": "KEYS_ONLY"})}
-            indexes = due | more_indexes
-            attributes = sorted({*keys, *(key for index, _ in indexes.values() for key in index)})
-            schema = lambda names: [
-                {"AttributeName": name, "KeyType": kind} for name, kind in zip(names, ("HASH", "RANGE"))]
-            self.dynamodb.create_table(
-                TableName=name, BillingMode="PAY_PER_REQUEST", KeySchema=schema(keys),
-                AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in attributes],
-                GlobalSecondaryIndexes=[
-                    {"IndexName": index, "KeySchema": schema(keys), "Projection": projection}
-                    for index, (keys, projection) in indexes.items()])
-
-        table(CONNECTIONS, ["pk", "sk"])
-        projected = {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["status", "effective"]}
-        table(MESSAGES, ["pk"], by_tenant=(["tenant", "id"], projected))
+        for name, table in TABLES.items():
+            self.dynamodb.create_table(TableName=name, **table)
         self.s3.create_bucket(Bucket=CONTENT, CreateBucketConfiguration={"LocationConstraint": REGION})
         queue = self.sqs.create_queue(QueueName="deliveries.fifo", Attributes={"FifoQueue": "true"})
         self.queue_url = queue["QueueUrl"]

@@ -31,9 +31,14 @@ def _intrinsic(loader, suffix, node):
 _Loader.add_multi_constructor("!", _intrinsic)
 
 
+def read(name: str) -> dict:
+    """A template, with intrinsic functions in their long form."""
+    return yaml.load(FILES[name].read_text(encoding="utf-8"), _Loader)
+
+
 def load() -> dict:
-    """All templates by name, with intrinsic functions in their long form."""
-    return {name: yaml.load(path.read_text(encoding="utf-8"), _Loader) for name, path in FILES.items()}
+    """All templates by name."""
+    return {name: read(name) for name in FILES}
 
 
 def of_type(template: dict, kind: str) -> dict:
