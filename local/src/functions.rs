@@ -91,6 +91,7 @@ impl Functions {
                 logins: deliver::Logins::default(),
                 secrets: reader(),
                 dialer: dialer.clone(),
+                decided_for: deliver::DECIDED_FOR,
                 ambiguous: Ambiguous::default(),
                 sessions: deliver::Sessions::new(clock.clone()),
                 clock: clock.clone(),

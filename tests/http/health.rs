@@ -1,10 +1,11 @@
 //! What a server's refusal or silence does to a connection, and to the messages that wait for it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use shared::model::connection::{Verification, VerificationStatus};
-use tests::mail_server::{Answer, Ledger, MailServer, Script};
+use tests::mail_server::{Answer, Ledger, MailServer, Script, dialer};
 use tests::world::{Client, World, at_once, merged, reaching};
 
 use crate::support::{
@@ -296,6 +297,58 @@ async fn a_message_that_its_server_can_not_take_does_not_keep_the_next_from_find
 }
 
 #[tokio::test]
+async fn a_login_that_takes_longer_than_a_decision_is_good_for_does_not_keep_its_message_from_leaving()
+ {
+    let soon = Duration::from_millis(20);
+    let world = World::adjusted(dialer(), |functions| {
+        let deliver = Arc::get_mut(&mut functions.deliver).expect("nobody uses it yet");
+        deliver.decided_for = soon;
+    });
+    let world = world.await;
+    let tenant = world.tenant("acme");
+    let server = MailServer::start(script().on("AUTH", REFUSAL)).await;
+    let connection = default_connection(&tenant, &server, login()).await;
+    let message = submitted(&tenant, json!({})).await;
+    assert_eq!(world.deliver().await, 0);
+    let port = server.address().port();
+    drop(server);
+    // Longer than that with each of its bytes.
+    let slow = Answer::drip("235 2.7.0 ok", soon);
+    let server = MailServer::start_at(port, script().on("AUTH", slow)).await;
+    pass(&world, 66).await;
+    assert_eq!(tenant.get(&message).await.body["status"], "sent");
+    assert_eq!(logins(&server).await, 1);
+    let health = tenant.get(&connection).await.body["health"].clone();
+    assert_eq!(health["status"], "ok", "{health}");
+}
+
+#[tokio::test]
+async fn whoever_finds_no_password_leaves_it_to_the_next_to_find_out_whether_the_login_works() {
+    let world = World::start().await;
+    let tenant = world.tenant("acme");
+    let server = MailServer::start(script().on("AUTH", REFUSAL)).await;
+    let connection = default_connection(&tenant, &server, login()).await;
+    let message = submitted(&tenant, json!({})).await;
+    assert_eq!(world.deliver().await, 0);
+    let next = tenant.get(&connection).await.body["health"]["next_attempt_at"].clone();
+    assert_eq!(next, "2026-01-01T01:00:00.000Z");
+    // Somebody has deleted it, as one may for some days.
+    let secrets = &world.embedded.secrets;
+    let listed = secrets.list_secrets().send().await.expect("a list");
+    for secret in listed.secret_list() {
+        let delete = secrets.delete_secret().recovery_window_in_days(7);
+        let deleted = delete.set_secret_id(secret.name.clone()).send().await;
+        deleted.expect("deleted");
+    }
+    pass(&world, 66).await;
+    let attempts = tenant.get(&message).await.body["attempts"].clone();
+    assert_eq!(attempts[1]["reason"], "password_missing", "{attempts}");
+    let health = tenant.get(&connection).await.body["health"].clone();
+    assert_eq!(health["next_attempt_at"], next, "{health}");
+    assert_eq!(logins(&server).await, 1);
+}
+
+#[tokio::test]
 async fn another_server_wakes_the_messages_that_wait_for_one_that_backs_off() {
     let world = World::start().await;
     let tenant = world.tenant("acme");
@@ -378,9 +431,9 @@ async fn no_session_is_opened_in_the_place_of_one_that_died_once_the_connection_
     let path = default_connection(&tenant, &server, login()).await;
     assert_eq!(sent(&world, &tenant, json!({})).await["status"], "sent");
     let message = submitted(&tenant, json!({})).await;
-    let world = std::sync::Arc::new(world);
+    let world = Arc::new(world);
     let worker = tokio::spawn({
-        let world = std::sync::Arc::clone(&world);
+        let world = Arc::clone(&world);
         async move { world.deliver().await }
     });
     let mails = |ledger: &Ledger| {

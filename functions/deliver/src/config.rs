@@ -13,7 +13,7 @@ use shared::metrics::Metrics;
 use shared::model::retry::Ambiguous;
 use shared::smtp::Dialer;
 
-use crate::{Logins, Sessions, State};
+use crate::{DECIDED_FOR, Logins, Sessions, State};
 
 /// What the environment says.
 #[derive(Debug)]
@@ -60,6 +60,7 @@ impl Config {
             logins: Logins::default(),
             secrets: SecretReader::new(clients.secrets_manager(), Clock::system()),
             dialer: self.dialer.clone(),
+            decided_for: DECIDED_FOR,
             ambiguous: self.ambiguous,
             sessions: Sessions::new(Clock::system()),
             clock: Clock::system(),

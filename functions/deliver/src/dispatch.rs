@@ -21,9 +21,6 @@ use crate::sessions::Lease;
 use crate::transmission::Transmission;
 use crate::{State, limits};
 
-/// How long a decision that messages go through a connection is good for: a change of the default role, or of the connection, counts
-/// for attempts that begin later.
-const DECIDED_FOR: Duration = Duration::from_secs(10);
 /// What is left of an invocation when the session must be over.
 const TIME_TO_WRITE: Duration = Duration::from_secs(15);
 
@@ -53,7 +50,7 @@ pub(crate) async fn dispatch(
                 connection,
                 &admitted,
                 probing,
-                Instant::now() + DECIDED_FOR,
+                Instant::now() + state.decided_for,
                 deadline,
             ),
             pass,
@@ -208,34 +205,36 @@ impl<'a> Dispatch<'a> {
             self.trouble(message, result).await;
             return false;
         }
+        if self.pass.is_probe() && self.transmission.works() {
+            self.pass.recover().await;
+            // They have no starts yet.
+            self.rest(|| Fate::Again);
+            return false;
+        }
         if self.transmission.storage_fails() {
             // Another session would not help.
             self.pass.give_back().await;
             self.rest(|| Fate::Again);
             return false;
         }
-        if self.pass.is_probe() {
-            if !self.transmission.works() {
-                if alive {
-                    // The message is one that this server can't take, and it was not asked.
-                    self.pass.give_back().await;
-                }
-                let health = self.pass.others_wait();
-                self.rest(|| Fate::Held(health.clone()));
-                return false;
-            }
-            self.pass.recover().await;
-            // They have no starts yet.
-            self.rest(|| Fate::Again);
-            return false;
+        if self.transmission.may_another_leave() {
+            return true;
         }
-        true
+        // The one that was to find out whether the connection works has not.
+        if alive {
+            // It is one that this server can't take, and it was not asked.
+            self.pass.give_back().await;
+        }
+        let health = self.pass.others_wait();
+        self.rest(|| Fate::Held(health.clone()));
+        false
     }
 
     /// Whether these messages would still go through this connection: a dispatch may take minutes.
     async fn still_holds(&mut self) -> bool {
         let holds = self.pass.still_holds(self.transmission.waiting()).await;
-        self.transmission.go_on_until(Instant::now() + DECIDED_FOR);
+        self.transmission
+            .go_on_until(Instant::now() + self.state.decided_for);
         holds
     }
 

@@ -64,7 +64,9 @@ impl Group {
             let delivery: Delivery = match serde_json::from_str(&entry.body) {
                 Ok(delivery) => delivery,
                 Err(error) => {
-                    tracing::error!(entry = entry.message_id, cause = %error, "not a delivery");
+                    // What serde says may quote the entry.
+                    let (kind, column) = (error.classify(), error.column());
+                    tracing::error!(entry = entry.message_id, ?kind, column, "not a delivery");
                     unknown.push(entry);
                     continue;
                 }

@@ -96,9 +96,18 @@ impl<'a> Pass<'a> {
             decided.is_ok_and(|(decision, connection)| {
                 decision == message.decision
                     && connection.version == self.connection.version
-                    && connection.health.gate(now) == Gate::Open
+                    && self.is_mine(&connection.health, now)
             })
         })
+    }
+
+    /// Whether the leave still is good for a connection in this health.
+    fn is_mine(&self, health: &Health, now: Timestamp) -> bool {
+        match self.gate {
+            // As it was written when the leave was given: nobody has found out anything since.
+            Gate::Probe(_) => *health == self.seen,
+            _ => health.gate(now) == Gate::Open,
+        }
     }
 
     /// Keeps the trouble that the attempt met, if it did, and has the message wait for its connection. The health in which that is now.
@@ -135,11 +144,18 @@ impl<'a> Pass<'a> {
             return;
         };
         let (table, connection) = (&self.state.connections, self.connection);
-        let abandoned = table.abandon_probe(self.tenant, connection, until).await;
-        if matches!(abandoned, Ok(true)) {
-            self.seen.next_attempt_at = connection.health.next_attempt_at;
+        let connection_id = connection.id;
+        match table.abandon_probe(self.tenant, connection, until).await {
+            Ok(abandoned) => {
+                if abandoned {
+                    self.seen.next_attempt_at = connection.health.next_attempt_at;
+                }
+                tracing::info!(%connection_id, abandoned, "whether the connection works was not found out");
+            }
+            Err(error) => {
+                tracing::error!(%connection_id, cause = error.cause(), "the connection's next attempt was not moved back");
+            }
         }
-        report(abandoned, connection, "not found out");
     }
 
     /// Notes that mail goes through again: nobody else needs to find that out.

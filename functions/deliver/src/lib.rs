@@ -19,6 +19,7 @@ mod transmission;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use shared::aws::batch::{Batch, Outcome};
 use shared::aws::connections::ConnectionsTable;
@@ -41,6 +42,10 @@ pub use config::Config;
 pub use logins::Logins;
 pub use sessions::Sessions;
 
+/// How long a decision that messages go through a connection is good for: a change of the default role, or of the connection, counts
+/// for attempts that begin later.
+pub const DECIDED_FOR: Duration = Duration::from_secs(10);
+
 /// What this function may use.
 #[derive(Debug)]
 pub struct State {
@@ -60,6 +65,8 @@ pub struct State {
     pub secrets: SecretReader,
     /// The way to mail servers.
     pub dialer: Dialer,
+    /// How long it is good for that messages were decided to go through a connection: [`DECIDED_FOR`].
+    pub decided_for: Duration,
     /// What follows an attempt that ended without telling whether the message was taken.
     pub ambiguous: Ambiguous,
     /// The sessions with mail servers that are open.

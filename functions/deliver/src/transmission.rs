@@ -156,6 +156,11 @@ impl<'a> Transmission<'a> {
         self.go_on_until = then;
     }
 
+    /// Whether another may leave, as far as it is known whether the connection works.
+    pub(crate) fn may_another_leave(&self) -> bool {
+        self.may_leave > 0
+    }
+
     /// Whether any has left through a session.
     pub(crate) fn had_session(&self) -> bool {
         self.had_session

@@ -72,8 +72,11 @@ impl ContentStore {
             .collect()
             .await
             .map_err(|error| StorageError::interrupted(OPERATION, error))?;
-        serde_json::from_slice(&bytes.into_bytes())
-            .map_err(|error| StorageError::corrupt(OPERATION, error))
+        serde_json::from_slice(&bytes.into_bytes()).map_err(|error| {
+            // What serde says may quote the content.
+            let (kind, column) = (error.classify(), error.column());
+            StorageError::corrupt(OPERATION, format!("{kind:?} at column {column}"))
+        })
     }
 }
 

@@ -4,6 +4,7 @@
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 
+use super::attempts::Attempts;
 use super::connections::{ConnectionsTable, connection_key};
 use super::error::{StorageError, conditional};
 use super::item::{number, string};
@@ -171,7 +172,13 @@ fn next_attempt(health: &Health) -> Result<AttributeValue, StorageError> {
     attribute(&health.next_attempt_at)
 }
 
-/// Whether the condition was met.
+/// Whether the condition was met. A change of the connection at the same moment is waited for: what was found out must not get lost.
 async fn written(request: UpdateItemFluentBuilder) -> Result<bool, StorageError> {
-    Ok(conditional(OPERATION, request.send().await)?.is_some())
+    let mut attempts = Attempts::default();
+    loop {
+        match conditional(OPERATION, request.clone().send().await) {
+            Err(error) if error.is_transient() => attempts.another(OPERATION).await?,
+            written => return Ok(written?.is_some()),
+        }
+    }
 }

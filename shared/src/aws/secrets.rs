@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::error::ProvideErrorMetadata as _;
 
 use super::error::StorageError;
 use crate::clock::Clock;
@@ -100,7 +101,11 @@ impl SecretReader {
             .secret_id(name)
             .send()
             .await
-            .map_err(|error| StorageError::sdk(OPERATION, error))?;
+            .map_err(|error| match error.code() {
+                // It is scheduled for deletion: it can be brought back, but nobody can read it until then.
+                Some("InvalidRequestException") => StorageError::corrupt(OPERATION, error),
+                _ => StorageError::sdk(OPERATION, error),
+            })?;
         let text = output
             .secret_string
             .ok_or_else(|| StorageError::corrupt(OPERATION, "the secret holds no string"))?;

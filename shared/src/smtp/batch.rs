@@ -97,7 +97,11 @@ impl Session {
                 }
                 (Ok(Opening::Over(verdict, after)), fenced) => {
                     self.tidy(after).await;
-                    fenced.map(|()| verdict)
+                    match verdict {
+                        // It matters to more than this message.
+                        Verdict::Connection(_) => Ok(verdict),
+                        _ => fenced.map(|()| verdict),
+                    }
                 }
                 (Err(broken), fenced) => {
                     self.hang_up();

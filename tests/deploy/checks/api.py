@@ -68,6 +68,8 @@ def other_routes(templates):
     yield from differ(
         "where other methods go", {key: _function(root, it) for key, it in others.items()}, wanted | {"$default": "connections", "OPTIONS /{proxy+}": "connections"}
     )
+    conditional = {name: it["Condition"] for name, it in of_type(root, "AWS::ApiGatewayV2::Route").items() if "Condition" in it}
+    yield from differ("the routes that are there under a condition", conditional, {"Preflight": "HasOrigins"})
     for key, route in others.items():
         yield from differ(f"the authorization of {key}", route["AuthorizationType"], "NONE")
         yield from differ(f"the authorizer of {key}", (route.get("AuthorizerId"), route.get("AuthorizationScopes")), (None, None))
@@ -117,14 +119,14 @@ def stage(templates):
     settings = stage["DefaultRouteSettings"]
     yield from differ("its rate", settings["ThrottlingRateLimit"], {"Ref": "RequestsPerSecond"})
     yield from differ("its burst", settings["ThrottlingBurstLimit"], {"Ref": "RequestsBurst"})
-    # Anybody may ask. Browsers ask before each of a page's requests, so those have the rate of all.
-    anybodys = {key for key, route in _routes(root).items() if route["AuthorizationType"] == "NONE"} - {"OPTIONS /{proxy+}"}
-    yield from differ("the routes with a rate of their own", sorted(stage["RouteSettings"]), sorted(anybodys))
+    # By the routes for any method browsers ask before a page's requests: those must not wait for whoever scans.
+    slow = {"$default", "GET /v1/openapi.json"}
+    yield from differ("the routes with a rate of their own", sorted(stage["RouteSettings"]), sorted(slow))
     for key, limits in stage["RouteSettings"].items():
         if not 0 < limits["ThrottlingRateLimit"] <= 10 or not 0 < limits["ThrottlingBurstLimit"] <= 20:
             yield f"{key} is not throttled"
     there = {root["Resources"][name]["Properties"]["RouteKey"] for name in it["DependsOn"]}
-    yield from differ("the routes it waits for", sorted(there), sorted(anybodys))
+    yield from differ("the routes it waits for", sorted(there), sorted(slow))
     yield from differ("its access log", render(stage["AccessLogSettings"]["DestinationArn"]), "${ApiLog.Arn}")
     yield from differ("its metrics for each route", settings["DetailedMetricsEnabled"], False)
     for field in ("requestId", "routeKey", "status", "authorizer.error"):

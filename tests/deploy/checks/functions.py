@@ -171,6 +171,9 @@ def _used(templates: dict, name: str) -> set:
             continue
         table, slash, index = resource.partition("/")
         used.add((action, f"{RESOURCES[table]}{slash}{index}"))
+        if action == "s3:GetObject":
+            # Who may not list gets AccessDenied for what is not there.
+            used.add(("s3:ListBucket", RESOURCES[table].removesuffix("/*")))
     for mapping in of_type(root, "AWS::Lambda::EventSourceMapping").values():
         if mapping["Properties"]["FunctionName"] == {"Ref": f"{title}Function"}:
             queue = render(mapping["Properties"]["EventSourceArn"])
