@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use ipnet::IpNet;
 
 use crate::dns::{Resolver, ResolverError};
@@ -107,7 +109,25 @@ pub fn dial_policy() -> Result<DialPolicy, ConfigError> {
     Ok(denied.into_iter().fold(policy, DialPolicy::denying))
 }
 
-/// The way to mail servers: `EHLO_NAME` is the host name that this deployment gives in EHLO; see also [`dial_policy`].
+/// TLS for mail servers: it trusts the web's roots, and beside them the authorities in `PRIVATE_CA`. Each is the base64 of its certificate,
+/// which is PEM without BEGIN, END and line ends: one line, as `sam deploy --guided` asks for.
+///
+/// # Errors
+/// When one is no certificate.
+fn tls() -> Result<Tls, ConfigError> {
+    const NAME: &str = "PRIVATE_CA";
+    let malformed = || ConfigError::Malformed {
+        name: NAME,
+        reason: "it must be certificates in base64, without BEGIN and END, separated by commas"
+            .to_owned(),
+    };
+    let given: Vec<String> = list(NAME)?;
+    let authorities: Result<Vec<_>, _> = given.iter().map(|it| STANDARD.decode(it)).collect();
+    Tls::new(&authorities.map_err(|_| malformed())?).map_err(|_| malformed())
+}
+
+/// The way to mail servers: `EHLO_NAME` is the host name that this deployment gives in EHLO, and `PRIVATE_CA` holds authorities that vouch for
+/// servers beside the web's; see also [`dial_policy`].
 ///
 /// # Errors
 /// Names the variable that is missing or malformed.
@@ -119,7 +139,7 @@ pub fn dialer() -> Result<Dialer, ConfigError> {
         resolver: Resolver::system()?,
         ipv6: false,
         addresses: 8,
-        tls: Tls::new(&[]).expect("the web's own roots are certificates"),
+        tls: tls()?,
         ehlo_name: Host::parse(&ehlo_name)
             .map_err(|error| malformed("EHLO_NAME", error.to_string()))?,
         deadlines: Deadlines::default(),

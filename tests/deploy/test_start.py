@@ -1,5 +1,6 @@
 """What the release binaries need to start."""
 
+import base64
 import json
 
 from world import REQUIRED, Case, start
@@ -32,11 +33,13 @@ class Start(Case):
             "connections": {key: dials[key] for key in ("EXTRA_PORTS", "DENIED_NETWORKS")} | {
                 "CONNECTIONS_PER_TENANT": "many", "EGRESS_IPS": "one,two", "AWS_CA_BUNDLE": "/dev/null"},
             "verify": dials | {
-                "EGRESS_IPS": "198.51.100", "VERIFICATIONS_PER_TENANT": "many", "VERIFICATIONS_PER_TARGET": "-7"},
+                "PRIVATE_CA": "MII, not base64", "EGRESS_IPS": "198.51.100", "VERIFICATIONS_PER_TENANT": "many",
+                "VERIFICATIONS_PER_TARGET": "-7"},
             "submit": {"QUEUED_PER_TENANT": "many"},
             "resource": {key: dials[key] for key in ("EXTRA_PORTS", "DENIED_NETWORKS")} | {
                 "CONNECTIONS_PER_TENANT": "-1", "AWS_ENDPOINT_URL": "not a url"},
-            "deliver": dials | {"AMBIGUOUS": "perhaps"},
+            "deliver": dials | {
+                "PRIVATE_CA": base64.b64encode(b"no certificate").decode(), "AMBIGUOUS": "perhaps"},
         }
         for name, variables in malformed.items():
             for variable, value in variables.items():

@@ -8,6 +8,7 @@ What is not as `sam build && sam deploy` does it, because ministack can't or a t
 * ministack keeps `MaximumConcurrency`, a parameter, as the text it came as, and then stops polling queues. It is told again, as a number.
 """
 
+import base64
 import http.client
 import json
 import os
@@ -15,6 +16,7 @@ import pathlib
 import platform
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 
@@ -145,16 +147,18 @@ def sam(*command):
 
 
 class Deployment:
-    """The stack."""
+    """The stack, which believes Postfix's certificate."""
 
     def __init__(self, issuer):
         self._folder = built()
+        authority = pathlib.Path(MAIL_DIR, "pki", "ca.pem").read_text(encoding="ascii")
         self._parameters = {
             "Issuer": issuer.url,
             "Audience": AUDIENCE,
             "EhloName": "mail.example.com",
             "Network": "none",
             "EgressIps": "192.0.2.10,192.0.2.11",
+            "PrivateCa": base64.b64encode(ssl.PEM_cert_to_DER_cert(authority)).decode(),
             "Architecture": {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()],
             "DeletionProtection": "false",
             "AwsEndpointUrl": URL,
@@ -164,7 +168,8 @@ class Deployment:
     def deploy(self, **changes):
         """`sam deploy`: the first time it creates the stack, and then updates it."""
         self._parameters |= changes
-        given = [f"{name}={value}" for name, value in self._parameters.items()]
+        # In quotation marks, or SAM takes none that is empty.
+        given = [f'{name}="{value}"' for name, value in self._parameters.items()]
         sam("deploy", "--template-file", str(self._folder / "template.yaml"), "--no-confirm-changeset", "--parameter-overrides", *given)
         stack = client("cloudformation").describe_stacks(StackName=NAME)["Stacks"][0]
         self.status = stack["StackStatus"]

@@ -4,7 +4,7 @@
 # Login alice@example.com / s3cr3t-PASS. ann@inbox.test, bob@inbox.test, użytkownik@inbox.test and info@bücher.test have mailboxes in
 # MAIL_DIR/mail; others there are unknown.
 #
-# Where there is a PUBLIC_ADDRESS, it also listens there, on port 587, and takes mail from there without a login.
+# Where there is a PUBLIC_ADDRESS, it also listens there, on port 587.
 
 export STARTTLS_PORT=10587 TLS_PORT=10465
 SASL_PORT=10143
@@ -19,7 +19,7 @@ mail_server_certificate() {
       -keyout "$pki/ca.key" -out "$pki/ca.pem"
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj '/CN=localhost' -keyout "$pki/server.key" -out "$pki/server.csr"
     openssl x509 -req -in "$pki/server.csr" -CA "$pki/ca.pem" -CAkey "$pki/ca.key" -CAcreateserial -days 2 -out "$pki/server.pem" \
-      -extfile <(printf 'subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n')
+      -extfile <(printf 'subjectAltName=DNS:localhost%s\nbasicConstraints=CA:FALSE\n' "${PUBLIC_ADDRESS:+,IP:$PUBLIC_ADDRESS}")
   } 2>> "$MAIL_DIR/openssl.log"
 }
 
@@ -115,12 +115,7 @@ scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 EOF
   if [[ -n ${PUBLIC_ADDRESS:-} ]]; then
-    cat >> "$MAIL_DIR/postfix/master.cf" << EOF
-$PUBLIC_ADDRESS:587 inet n - n - - smtpd
-  -o mynetworks=$PUBLIC_ADDRESS/32
-  -o smtpd_relay_restrictions=permit_mynetworks,reject
-  -o smtpd_recipient_restrictions=reject_unlisted_recipient,permit_mynetworks,reject
-EOF
+    echo "$PUBLIC_ADDRESS:587 inet n - n - - smtpd" >> "$MAIL_DIR/postfix/master.cf"
   fi
   # Daemons must not hold this script's output open.
   dovecot -c "$MAIL_DIR/dovecot/dovecot.conf" >> "$MAIL_DIR/start.log" 2>&1 < /dev/null

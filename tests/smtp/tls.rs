@@ -1,10 +1,10 @@
 use shared::model::encryption::Encryption;
-use shared::smtp::FailureCode::{self, CertificateWrongName, TlsNotSpoken};
+use shared::smtp::FailureCode::{self, CertificateInvalid, CertificateWrongName, TlsNotSpoken};
 use shared::smtp::Stage::Tls;
-use shared::smtp::Target;
-use tests::mail_server::{MailServer, Script};
+use shared::smtp::{self, Dialer, Progress, Target};
+use tests::mail_server::{Certificate, MailServer, Script, limited_root};
 
-use crate::support::{open, told};
+use crate::support::{open, soon, told};
 
 #[tokio::test]
 async fn the_certificate_is_checked_for_the_hosts_name_not_for_its_address() {
@@ -15,6 +15,20 @@ async fn the_certificate_is_checked_for_the_hosts_name_not_for_its_address() {
     };
     let failure = open(&server, &target).await.expect_err("a failure");
     assert_eq!(told(&failure), (Tls, CertificateWrongName, None));
+}
+
+#[tokio::test]
+async fn an_authority_is_believed_about_no_names_but_those_that_its_certificate_allows() {
+    let script = Script::new().implicit_tls();
+    let server = MailServer::start(script.certificate(Certificate::BeyondItsNames)).await;
+    let dialer = Dialer {
+        tls: smtp::Tls::new(&[limited_root()]).expect("an authority"),
+        ..server.dialer()
+    };
+    let mut progress = Progress::default();
+    let opened = dialer.open(&server.target(), soon(), &mut progress).await;
+    let failure = opened.expect_err("a failure");
+    assert_eq!(told(&failure), (Tls, CertificateInvalid, None));
 }
 
 #[tokio::test]

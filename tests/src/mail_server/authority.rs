@@ -3,8 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose,
+    GeneralSubtree, IsCa, KeyPair, NameConstraints, date_time_ymd,
 };
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
@@ -28,6 +28,8 @@ pub enum Certificate {
     UnknownAuthority,
     /// As good, but for these hosts.
     For(&'static [&'static str]),
+    /// By the authority of [`limited_root`], which may vouch for other names alone.
+    BeyondItsNames,
     /// By itself.
     SelfSigned,
     /// Not for servers.
@@ -68,6 +70,26 @@ pub fn root() -> Vec<u8> {
     authority().as_ref().der().to_vec()
 }
 
+/// An authority whose own certificate says that it vouches for names under example.com alone.
+fn limited_authority() -> &'static Authority {
+    static AUTHORITY: OnceLock<Authority> = OnceLock::new();
+    AUTHORITY.get_or_init(|| {
+        let mut params = params_of_authority("Limited");
+        params.name_constraints = Some(NameConstraints {
+            permitted_subtrees: vec![GeneralSubtree::DnsName("example.com".to_owned())],
+            excluded_subtrees: Vec::new(),
+        });
+        let key = KeyPair::generate().expect("a key");
+        CertifiedIssuer::self_signed(params, key).expect("an authority")
+    })
+}
+
+/// The certificate of the authority that is limited to some names, DER.
+#[must_use]
+pub fn limited_root() -> Vec<u8> {
+    limited_authority().as_ref().der().to_vec()
+}
+
 pub(super) fn server_config(certificate: Certificate) -> Arc<ServerConfig> {
     let names: &[&str] = match certificate {
         Certificate::WrongName => &["other.example.com"],
@@ -90,6 +112,7 @@ pub(super) fn server_config(certificate: Certificate) -> Arc<ServerConfig> {
     let key = KeyPair::generate().expect("a key");
     let signed = match certificate {
         Certificate::UnknownAuthority => params.signed_by(&key, &new_authority("Unknown")),
+        Certificate::BeyondItsNames => params.signed_by(&key, limited_authority()),
         Certificate::SelfSigned => params.self_signed(&key),
         Certificate::Maze | Certificate::MazeWithExits => {
             params.signed_by(&key, &new_authority("Maze"))

@@ -28,7 +28,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-pub use authority::{Certificate, root, server_config_for};
+pub use authority::{Certificate, limited_root, root, server_config_for};
 pub use ledger::{Ledger, SeenMessage, SeenSession};
 pub use script::{Answer, Gate, Script};
 
