@@ -220,8 +220,7 @@ impl Embedded {
             stop_tables,
             data,
         };
-        embedded.create_table(CONNECTIONS_TABLE, false).await?;
-        embedded.create_table(MESSAGES_TABLE, true).await?;
+        embedded.create_tables().await?;
         embedded.create_bucket().await?;
         (embedded.queue_url, embedded.dead_letter_url) =
             embedded.create_queues(QUEUE, DEAD_LETTER_QUEUE).await?;

@@ -353,7 +353,9 @@ async fn another_server_wakes_the_messages_that_wait_for_one_that_backs_off() {
     let world = World::start().await;
     let tenant = world.tenant("acme");
     let busy = MailServer::start(Script::new().greeting("421 4.3.2 too busy")).await;
-    let connection = default_connection(&tenant, &busy, json!({})).await;
+    // In one group: of several that come when it may be tried, those that don't get to try look again in two minutes.
+    let one = json!({"limits": {"concurrency": 1}});
+    let connection = default_connection(&tenant, &busy, one).await;
     let paths = submit_many(&tenant, 3).await;
     // By then the next attempt is half an hour away.
     pass(&world, 20).await;

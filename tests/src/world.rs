@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 mod deliveries;
 mod requests;
+mod storage;
 
 pub use deliveries::hand_over_to;
+pub use storage::storage;
 
 use axum::Router;
 use axum::body::Body;
@@ -94,8 +96,7 @@ impl World {
     }
 
     async fn at(clock: Clock, dialer: Dialer, adjust: impl FnOnce(&mut Functions)) -> Self {
-        let embedded = Embedded::start(None).await.expect("embedded services");
-        let embedded = Arc::new(embedded);
+        let embedded = Arc::new(storage().await);
         let egress_ips = vec!["13.38.96.228".parse().expect("an address")];
         let mut functions = Functions::new(&embedded, &dialer, egress_ips, &clock);
         adjust(&mut functions);

@@ -10,14 +10,22 @@ use aws_sdk_sqs::types::QueueAttributeName;
 
 use shared::aws::{due, message_list, places};
 
-use super::{CONTENT_BUCKET, Embedded, EmbeddedError, MAX_RECEIVES, REGION, service};
+use super::{
+    CONNECTIONS_TABLE, CONTENT_BUCKET, Embedded, EmbeddedError, MAX_RECEIVES, MESSAGES_TABLE,
+    REGION, service,
+};
 
 impl Embedded {
-    pub(super) async fn create_table(
-        &self,
-        name: &str,
-        messages: bool,
-    ) -> Result<(), EmbeddedError> {
+    /// Creates both tables where [`Embedded::dynamodb`] leads, unless they are there.
+    ///
+    /// # Errors
+    /// When they can't be created.
+    pub async fn create_tables(&self) -> Result<(), EmbeddedError> {
+        self.create_table(CONNECTIONS_TABLE, false).await?;
+        self.create_table(MESSAGES_TABLE, true).await
+    }
+
+    async fn create_table(&self, name: &str, messages: bool) -> Result<(), EmbeddedError> {
         let failed = service("DynamoDB");
         let build = service("DynamoDB");
         let attribute = |name: &str| {

@@ -6,13 +6,13 @@ mod outcomes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use local::embedded::{Embedded, MESSAGES_TABLE};
+use local::embedded::MESSAGES_TABLE;
 use shared::aws::messages::{self as code, MessagesTable};
 use shared::clock::Clock;
 use shared::model::ids::MessageId;
 use shared::model::message;
 use shared::model::timestamp::Timestamp;
-use tests::world::at_once;
+use tests::world::{at_once, storage};
 
 use self::concrete::{
     A_MINUTE, ANOTHER, ME, NOW, OWNERS, code_status, item, read, record_of, tenant,
@@ -116,7 +116,7 @@ fn operations(record: &Record) -> Vec<Operation> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_write_of_a_record_is_the_models() {
-    let embedded = Embedded::start(None).await.expect("embedded services");
+    let embedded = storage().await;
     let table = MessagesTable {
         client: embedded.dynamodb.clone(),
         name: MESSAGES_TABLE.to_owned(),
