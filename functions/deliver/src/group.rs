@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use shared::aws::batch::{Entry, Failure};
 use shared::aws::error::StorageError;
-use shared::aws::queue::Delivery;
+use shared::aws::queue::{Delivery, again_after};
 use shared::model::sender::Senders;
 use shared::model::tenant::Tenant;
 use tokio::sync::OnceCell;
@@ -159,14 +159,15 @@ impl Group {
         if others {
             told = state.queue.delete(&done).await;
         }
-        not_told(told.and(state.queue.show_again(&failed).await));
+        not_told(told.and(state.queue.show_again(&failed, again_after).await));
     }
 }
 
-/// Has these come again soon, and so to the dead-letter queue: meanwhile the others of their groups wait.
+/// Has these come again at once, and so to the dead-letter queue: no wait makes them readable, and the others of their groups wait with
+/// them.
 pub(crate) async fn show_again(state: &State, unknown: &[Entry]) {
     let unknown: Vec<&Entry> = unknown.iter().collect();
-    not_told(state.queue.show_again(&unknown).await);
+    not_told(state.queue.show_again(&unknown, |_| 1).await);
 }
 
 fn not_told(told: Result<(), StorageError>) {

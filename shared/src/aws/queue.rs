@@ -96,12 +96,16 @@ impl DeliveryQueue {
             .map_err(|error| StorageError::sdk(OPERATION, error))
     }
 
-    /// Has entries of one batch (ten at most) come again soon, instead of after the queue's visibility timeout, which is longer than any
-    /// invocation.
+    /// Has entries of one batch (ten at most) come again `after` so many seconds, instead of after the queue's visibility timeout, which
+    /// is longer than any invocation.
     ///
     /// # Errors
     /// When SQS doesn't answer: then they come again after that.
-    pub async fn show_again(&self, entries: &[&Entry]) -> Result<(), StorageError> {
+    pub async fn show_again(
+        &self,
+        entries: &[&Entry],
+        after: impl Fn(&Entry) -> i32,
+    ) -> Result<(), StorageError> {
         const OPERATION: &str = "show queue entries again";
         if entries.is_empty() {
             return Ok(());
@@ -112,7 +116,7 @@ impl DeliveryQueue {
             let entry = ChangeMessageVisibilityBatchRequestEntry::builder()
                 .id(index.to_string())
                 .receipt_handle(&entry.receipt_handle)
-                .visibility_timeout(again_after(entry));
+                .visibility_timeout(after(entry));
             let entry = entry.build();
             request = request.entries(entry.map_err(|e| StorageError::corrupt(OPERATION, e))?);
         }
@@ -124,7 +128,8 @@ impl DeliveryQueue {
 }
 
 /// The seconds until an entry that failed comes again: 10, 30, 90, 270, so that a fault of some minutes does not spend all of its receives.
-fn again_after(entry: &Entry) -> i32 {
+#[must_use]
+pub fn again_after(entry: &Entry) -> i32 {
     let count = entry.attributes.approximate_receive_count.as_deref();
     let count: u32 = count.and_then(|count| count.parse().ok()).unwrap_or(1);
     10 * 3_i32.pow(count.saturating_sub(1).min(3))
