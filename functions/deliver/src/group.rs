@@ -15,6 +15,9 @@ use tracing::{Instrument as _, info_span};
 use crate::prepare::{Ready, prepare};
 use crate::{State, dispatch};
 
+/// The seconds until an entry comes again that no wait makes readable.
+const AT_ONCE: i32 = 1;
+
 /// The entries of one group in a batch.
 #[derive(Debug)]
 pub(crate) struct Group {
@@ -163,11 +166,10 @@ impl Group {
     }
 }
 
-/// Has these come again at once, and so to the dead-letter queue: no wait makes them readable, and the others of their groups wait with
-/// them.
+/// Has these come again at once, and so to the dead-letter queue: the others of their groups wait with them.
 pub(crate) async fn show_again(state: &State, unknown: &[Entry]) {
     let unknown: Vec<&Entry> = unknown.iter().collect();
-    not_told(state.queue.show_again(&unknown, |_| 1).await);
+    not_told(state.queue.show_again(&unknown, |_| AT_ONCE).await);
 }
 
 fn not_told(told: Result<(), StorageError>) {

@@ -96,13 +96,13 @@ impl<'a> Pass<'a> {
             decided.is_ok_and(|(decision, connection)| {
                 decision == message.decision
                     && connection.version == self.connection.version
-                    && self.is_mine(&connection.health, now)
+                    && self.is_good_for(&connection.health, now)
             })
         })
     }
 
     /// Whether the leave still is good for a connection in this health.
-    fn is_mine(&self, health: &Health, now: Timestamp) -> bool {
+    fn is_good_for(&self, health: &Health, now: Timestamp) -> bool {
         match self.gate {
             // As it was written when the leave was given: nobody has found out anything since.
             Gate::Probe(_) => *health == self.seen,

@@ -42,14 +42,9 @@ impl ConnectionsTable {
         connection: &Connection,
         until: Timestamp,
     ) -> Result<bool, StorageError> {
-        let request = self
-            .update_health(tenant, connection)
-            .update_expression("SET health.next_attempt_at = :until REMOVE event")
-            .condition_expression(AS_READ)
-            .expression_attribute_values(":until", string(until.to_string()))
-            .expression_attribute_values(":since", string(connection.health.since.to_string()))
-            .expression_attribute_values(":next", next_attempt(&connection.health)?);
-        written(request).await
+        let next = connection.health.next_attempt_at;
+        self.move_next_attempt(tenant, connection, next, Some(until))
+            .await
     }
 
     /// Takes back what [`Self::begin_probe`] did for the same `connection`: nothing was tried. Left undone when anything was written since.
@@ -62,15 +57,26 @@ impl ConnectionsTable {
         connection: &Connection,
         until: Timestamp,
     ) -> Result<bool, StorageError> {
+        let next = connection.health.next_attempt_at;
+        self.move_next_attempt(tenant, connection, Some(until), next)
+            .await
+    }
+
+    /// Moves the time of the next attempt, if it is `from` and nothing else was written since the connection was read.
+    async fn move_next_attempt(
+        &self,
+        tenant: &Tenant,
+        connection: &Connection,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+    ) -> Result<bool, StorageError> {
         let request = self
             .update_health(tenant, connection)
-            .update_expression("SET health.next_attempt_at = :next REMOVE event")
-            .condition_expression(
-                "version = :version AND health.since = :since AND health.next_attempt_at = :until",
-            )
-            .expression_attribute_values(":until", string(until.to_string()))
+            .update_expression("SET health.next_attempt_at = :to REMOVE event")
+            .condition_expression(AS_READ)
             .expression_attribute_values(":since", string(connection.health.since.to_string()))
-            .expression_attribute_values(":next", next_attempt(&connection.health)?);
+            .expression_attribute_values(":next", attribute(&from)?)
+            .expression_attribute_values(":to", attribute(&to)?);
         written(request).await
     }
 
