@@ -15,7 +15,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_credential_types::Credentials;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{Region, SharedCredentialsProvider};
 use dynoxide::Database;
+use shared::aws::https::Https;
+use shared::aws::s3;
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, oneshot};
 use tokio::task::JoinHandle;
@@ -55,7 +61,7 @@ pub struct Embedded {
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// Empty at first.
     pub secrets: aws_sdk_secretsmanager::Client,
-    /// Holds [`CONTENT_BUCKET`].
+    /// Holds [`CONTENT_BUCKET`]; what functions do with it goes by [`Embedded::content`].
     pub s3: aws_sdk_s3::Client,
     /// Holds [`QUEUE`] and [`REQUESTS_QUEUE`], each with its dead-letter queue.
     pub queue: aws_sdk_sqs::Client,
@@ -125,18 +131,18 @@ async fn hidden_listener() -> std::io::Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await
 }
 
+fn credentials() -> Credentials {
+    // dynoxide wants an access key that looks like one.
+    Credentials::from_keys("AKIALOCALLOCALLOCAL0", "local", None)
+}
+
 /// What every client has in common. No retries: an embedded service that fails should be seen to.
 macro_rules! config {
     ($sdk:ident, $http:expr) => {
         $sdk::Config::builder()
             .behavior_version($sdk::config::BehaviorVersion::latest())
             .region($sdk::config::Region::from_static(REGION))
-            // dynoxide wants an access key that looks like one.
-            .credentials_provider(aws_credential_types::Credentials::from_keys(
-                "AKIALOCALLOCALLOCAL0",
-                "local",
-                None,
-            ))
+            .credentials_provider(credentials())
             .retry_config($sdk::config::retry::RetryConfig::disabled())
             .stalled_stream_protection($sdk::config::StalledStreamProtectionConfig::disabled())
             .http_client($http)
@@ -195,7 +201,7 @@ impl Embedded {
             .build()
             .http_client();
 
-        let plain_http = aws_smithy_http_client::Builder::new().build_http();
+        let plain_http = Https::plain();
         let dynamodb = config!(aws_sdk_dynamodb, plain_http)
             .endpoint_url(format!("http://{address}"))
             .build();
@@ -228,6 +234,19 @@ impl Embedded {
             .create_queues(REQUESTS_QUEUE, REQUESTS_DEAD_LETTER_QUEUE)
             .await?;
         Ok(embedded)
+    }
+
+    /// How functions reach the objects in [`CONTENT_BUCKET`].
+    #[must_use]
+    pub fn content(&self) -> s3::Config {
+        s3::Config {
+            url: format!("https://s3.{REGION}.amazonaws.com/{CONTENT_BUCKET}"),
+            region: Region::from_static(REGION),
+            credentials: SharedCredentialsProvider::new(credentials()),
+            http: self.s3.config().http_client().expect("it was given one"),
+            retry: RetryConfig::disabled(),
+            timeout: TimeoutConfig::disabled(),
+        }
     }
 
     /// The receipt handles of queue entries as they are deleted: what frees an entry's group before its batch has ended.

@@ -10,6 +10,7 @@ use shared::aws::messages::MessagesTable;
 use shared::aws::places::Places;
 use shared::aws::queue::DeliveryQueue;
 use shared::aws::rates::Rates;
+use shared::aws::s3;
 use shared::aws::secrets::{SecretReader, SecretWriter};
 use shared::clock::Clock;
 use shared::metrics::Metrics;
@@ -19,7 +20,7 @@ use utoipa::openapi::schema::AdditionalProperties;
 use utoipa::openapi::{OpenApi, RefOr, Schema};
 use verify::Way;
 
-use crate::embedded::{CONNECTIONS_TABLE, CONTENT_BUCKET, Embedded, MESSAGES_TABLE};
+use crate::embedded::{CONNECTIONS_TABLE, Embedded, MESSAGES_TABLE};
 
 /// What the names of secrets begin with.
 const SECRET_PREFIX: &str = "mittente";
@@ -57,7 +58,7 @@ impl Functions {
             client: embedded.dynamodb.clone(),
             name: MESSAGES_TABLE.to_owned(),
         };
-        let content = ContentStore::new(embedded.s3.clone(), CONTENT_BUCKET);
+        let content = ContentStore::new(s3::Client::new(&embedded.content()));
         let queue = DeliveryQueue::new(embedded.queue.clone(), &embedded.queue_url);
         let reader = || SecretReader::new(embedded.secrets.clone(), clock.clone());
         Self {

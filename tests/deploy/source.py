@@ -131,7 +131,7 @@ def metrics_are_in() -> tuple[str, str]:
 
 # Calls --------------------------------------------------------------------------------------------
 
-CALL = re.compile(r"\b(\w+)\s*\.\s*client\s*\.\s*(\w+)\(\)")
+CALL = re.compile(r"\b(\w+)\s*\.\s*client\s*\.\s*(\w+)\(")
 INDEX = re.compile(r'pub const INDEX: &str = "(\w+)"')
 
 

@@ -23,7 +23,8 @@ class Source(unittest.TestCase):
             if path.name == "tests.rs":
                 continue
             text = source.without_comments_and_tests(path)
-            calls = re.findall(rf"\.\s*({known})\(\)", text)
+            # S3's client is our own, whose calls have arguments.
+            calls = re.findall(rf"\.\s*({known})\(\)", text) + re.findall(r"\.\s*((?:get|put)_object)\(", text)
             for _, call in source.CALL.findall(text):
                 if call in calls:
                     calls.remove(call)

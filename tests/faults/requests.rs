@@ -38,7 +38,7 @@ pub(crate) fn submitter(scene: &Scene<'_>, wire: &Wire) -> Arc<submit::State> {
     Arc::new(submit::State {
         connections,
         messages,
-        content: ContentStore::new(clients.s3, local::embedded::CONTENT_BUCKET),
+        content: ContentStore::new(clients.s3),
         queue: DeliveryQueue::new(clients.sqs, &embedded.queue_url),
         places: Places::new(submit::QUEUED_PER_TENANT),
         clock: scene.world.clock.clone(),

@@ -108,7 +108,7 @@ impl<'a> Scene<'a> {
         state.ambiguous = self.policy;
         state.connections.client = clients.dynamodb.clone();
         state.messages.client = clients.dynamodb;
-        state.content = ContentStore::new(clients.s3, CONTENT_BUCKET);
+        state.content = ContentStore::new(clients.s3);
         state.queue = DeliveryQueue::new(clients.sqs, &world.embedded.queue_url);
         state.secrets = SecretReader::new(clients.secrets, world.clock.clone());
         functions.deliver

@@ -14,6 +14,8 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use local::embedded::Embedded;
+use shared::aws::https::Https;
+use shared::aws::s3;
 
 use crate::steps::Steps;
 use crate::tamper::Tamper;
@@ -45,7 +47,7 @@ pub(crate) struct Wire {
 pub(crate) struct Clients {
     pub(crate) dynamodb: aws_sdk_dynamodb::Client,
     pub(crate) secrets: aws_sdk_secretsmanager::Client,
-    pub(crate) s3: aws_sdk_s3::Client,
+    pub(crate) s3: s3::Client,
     pub(crate) sqs: aws_sdk_sqs::Client,
 }
 
@@ -101,7 +103,7 @@ impl Wire {
     /// The embedded services' clients by this way.
     pub(crate) fn clients(&self, embedded: &Embedded) -> Clients {
         // Not shared: a pooled connection would die with the runtime that it was opened in.
-        let tables = aws_smithy_http_client::Builder::new().build_http();
+        let tables = Https::plain();
         let retry = if self.retries {
             RetryConfig::standard()
                 .with_max_attempts(4)
@@ -125,6 +127,7 @@ impl Wire {
             };
         }
         let inside = |http: Option<SharedHttpClient>| http.expect("an embedded service");
+        let content = embedded.content();
         Clients {
             dynamodb: client!(aws_sdk_dynamodb, embedded.dynamodb, tables),
             secrets: client!(
@@ -132,11 +135,14 @@ impl Wire {
                 embedded.secrets,
                 inside(embedded.secrets.config().http_client())
             ),
-            s3: client!(
-                aws_sdk_s3,
-                embedded.s3,
-                inside(embedded.s3.config().http_client())
-            ),
+            s3: s3::Client::new(&s3::Config {
+                http: SharedHttpClient::new(Tapped {
+                    inner: content.http.clone(),
+                    wire: self.clone(),
+                }),
+                retry: retry.clone(),
+                ..content
+            }),
             sqs: client!(
                 aws_sdk_sqs,
                 embedded.queue,

@@ -54,7 +54,7 @@ impl Config {
                 client: clients.dynamodb(),
                 name: self.messages_table.clone(),
             },
-            content: ContentStore::new(clients.s3(), &self.content_bucket),
+            content: ContentStore::new(clients.s3(&self.content_bucket)),
             queue: DeliveryQueue::new(clients.sqs(), &self.delivery_queue),
             rates: Rates::default(),
             logins: Logins::default(),

@@ -61,7 +61,7 @@ impl Config {
                 clock: Clock::system(),
             }),
             passwords: PasswordSource::new(clients.secrets_manager(), &self.secret_prefix),
-            responses: Responses::new(clients.connector(), self.endpoint.clone()),
+            responses: Responses::new(clients.https(), self.endpoint.clone()),
         }
     }
 }

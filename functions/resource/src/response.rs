@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use aws_smithy_http_client::Connector;
 use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use axum::http::Uri;
 use serde::Serialize;
+use shared::aws::https::Https;
 use tokio::time::{sleep, timeout};
 
 use crate::request::ResponseUrl;
@@ -98,18 +98,15 @@ impl Response<'_> {
 /// Sends answers by HTTPS, to S3 alone: an invocation that names another place is no way to reach it.
 #[derive(Debug)]
 pub struct Responses {
-    connector: Connector,
+    https: Https,
     endpoint: Option<Uri>,
 }
 
 impl Responses {
-    /// Sends by `connector`; also to `endpoint`, which stands for all of AWS in tests, whatever its scheme.
+    /// Sends by `https`; also to `endpoint`, which stands for all of AWS in tests, whatever its scheme.
     #[must_use]
-    pub fn new(connector: Connector, endpoint: Option<Uri>) -> Self {
-        Self {
-            connector,
-            endpoint,
-        }
+    pub fn new(https: Https, endpoint: Option<Uri>) -> Self {
+        Self { https, endpoint }
     }
 
     /// Whether an answer may be sent there.
@@ -138,7 +135,7 @@ impl Responses {
         let body = response.write()?;
         let mut waits = WAITS.iter();
         loop {
-            let attempt = timeout(ATTEMPT, self.connector.call(put(&url.0, &body)?)).await;
+            let attempt = timeout(ATTEMPT, self.https.call(put(&url.0, &body)?)).await;
             // An error may quote the URL, which is as good as a password.
             let outcome = match attempt {
                 Ok(Ok(answer)) if answer.status().is_success() => return Ok(()),

@@ -52,7 +52,7 @@ impl Config {
                 client: clients.dynamodb(),
                 name: self.messages_table.clone(),
             },
-            content: ContentStore::new(clients.s3(), &self.content_bucket),
+            content: ContentStore::new(clients.s3(&self.content_bucket)),
             queue: DeliveryQueue::new(clients.sqs(), &self.delivery_queue),
             places: self.places,
             clock: Clock::system(),

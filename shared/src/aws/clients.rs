@@ -1,24 +1,21 @@
 //! SDK clients as Lambda needs them: credentials and region from the environment, TLS by `ring`, nothing looked up at start.
 
+use std::borrow::Cow;
 use std::fs;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::{
-    BehaviorVersion, HttpClient, Region, RuntimeComponents, SharedCredentialsProvider,
-    SharedHttpClient,
+    BehaviorVersion, Region, SharedCredentialsProvider, SharedHttpClient,
 };
-use aws_smithy_http_client::Connector;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
-use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
-use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use tokio_rustls::rustls::RootCertStore;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 
+use super::https::Https;
+use super::s3;
 use crate::config::{self, ConfigError};
 
 /// What all clients of a function share.
@@ -26,8 +23,7 @@ use crate::config::{self, ConfigError};
 pub struct Clients {
     region: Region,
     credentials: SharedCredentialsProvider,
-    http: SharedHttpClient,
-    tls: TlsContext,
+    http: Https,
     endpoint: Option<String>,
 }
 
@@ -41,16 +37,23 @@ macro_rules! client {
                 .region(self.region.clone())
                 .credentials_provider(self.credentials.clone())
                 .http_client(self.http.clone())
-                .retry_config(RetryConfig::standard().with_max_attempts(4))
-                .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build());
+                .retry_config(retry())
+                .timeout_config(timeout());
             config.set_endpoint_url(self.endpoint.clone());
             $sdk::Client::from_conf(config.build())
         }
     };
 }
 
-const CONNECT: Duration = Duration::from_secs(2);
-const ATTEMPT: Duration = Duration::from_secs(8);
+fn retry() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(4)
+}
+
+fn timeout() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .operation_attempt_timeout(Duration::from_secs(8))
+        .build()
+}
 
 /// Who vouches for AWS's services: all five roots of Amazon Trust Services, as <https://www.amazontrust.com/repository/> asks of those who
 /// keep a list of their own. The machine's list is thirty times as long, and every client parses it at start.
@@ -70,41 +73,41 @@ impl Clients {
             None,
             "environment",
         );
-        let roots = TrustStore::empty().with_pem_certificate(roots()?);
-        let tls = TlsContext::builder().with_trust_store(roots).build();
-        let tls = tls.expect("a store of roots is all it needs");
         Ok(Self {
             region: Region::new(config::required("AWS_REGION")?),
             credentials: SharedCredentialsProvider::new(credentials),
-            http: SharedHttpClient::new(AtFirstCall(
-                aws_smithy_http_client::Builder::new()
-                    .tls_provider(Provider::Rustls(CryptoMode::Ring))
-                    .tls_context(tls.clone())
-                    .build_https(),
-            )),
-            tls,
+            http: Https::new(roots()?),
             endpoint: config::optional("AWS_ENDPOINT_URL"),
+        })
+    }
+
+    /// S3, for the objects of one bucket.
+    #[must_use]
+    pub fn s3(&self, bucket: &str) -> s3::Client {
+        let url = match &self.endpoint {
+            Some(endpoint) => format!("{}/{bucket}", endpoint.trim_end_matches('/')),
+            None => format!("https://{bucket}.s3.{}.amazonaws.com", self.region),
+        };
+        s3::Client::new(&s3::Config {
+            url,
+            region: self.region.clone(),
+            credentials: self.credentials.clone(),
+            http: SharedHttpClient::new(self.http.clone()),
+            retry: retry(),
+            timeout: timeout(),
         })
     }
 
     /// HTTP with the same roots, for what AWS offers without an API: presigned URLs.
     #[must_use]
-    pub fn connector(&self) -> Connector {
-        Connector::builder()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .tls_context(self.tls.clone())
-            .build()
+    pub fn https(&self) -> Https {
+        self.http.clone()
     }
 
     client!(
         /// DynamoDB.
         dynamodb,
         aws_sdk_dynamodb
-    );
-    client!(
-        /// S3.
-        s3,
-        aws_sdk_s3
     );
     client!(
         /// Secrets Manager.
@@ -118,33 +121,13 @@ impl Clients {
     );
 }
 
-/// A client that is set up by its first call. The SDK would have each client that shares it set it up at start, to see that it can be,
-/// and throw that away.
-#[derive(Debug)]
-struct AtFirstCall(SharedHttpClient);
-
-impl HttpClient for AtFirstCall {
-    fn http_connector(
-        &self,
-        settings: &HttpConnectorSettings,
-        components: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        self.0.http_connector(settings, components)
-    }
-
-    fn connector_metadata(&self) -> Option<ConnectorMetadata> {
-        self.0.connector_metadata()
-    }
-}
-
-/// The roots to trust, as PEM that the HTTP client can read: it would panic otherwise.
-fn roots() -> Result<Vec<u8>, ConfigError> {
+fn roots() -> Result<RootCertStore, ConfigError> {
     const NAME: &str = "AWS_CA_BUNDLE";
-    let Some(path) = config::optional(NAME) else {
-        return Ok(AMAZON.to_vec());
-    };
     let malformed = |reason: String| ConfigError::Malformed { name: NAME, reason };
-    let pem = fs::read(path).map_err(|error| malformed(error.to_string()))?;
+    let pem = match config::optional(NAME) {
+        Some(path) => Cow::Owned(fs::read(path).map_err(|error| malformed(error.to_string()))?),
+        None => Cow::Borrowed(AMAZON),
+    };
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
         let certificate = certificate.map_err(|error| malformed(error.to_string()))?;
@@ -154,5 +137,5 @@ fn roots() -> Result<Vec<u8>, ConfigError> {
     if roots.is_empty() {
         return Err(malformed("it holds no certificate".to_owned()));
     }
-    Ok(pem)
+    Ok(roots)
 }

@@ -1,9 +1,7 @@
 //! The content of messages in S3: what was accepted, as it was accepted.
 
-use aws_sdk_s3::Client;
-use aws_sdk_s3::primitives::ByteStream;
-
 use super::error::StorageError;
+use super::s3::Client;
 use crate::model::ids::MessageId;
 use crate::model::submission::Content;
 use crate::model::tenant::Tenant;
@@ -12,17 +10,13 @@ use crate::model::tenant::Tenant;
 #[derive(Debug, Clone)]
 pub struct ContentStore {
     client: Client,
-    bucket: String,
 }
 
 impl ContentStore {
-    /// The store in `bucket`.
+    /// The store in the client's bucket.
     #[must_use]
-    pub fn new(client: Client, bucket: impl Into<String>) -> Self {
-        Self {
-            client,
-            bucket: bucket.into(),
-        }
+    pub fn new(client: Client) -> Self {
+        Self { client }
     }
 
     /// Keeps a message's content.
@@ -38,17 +32,9 @@ impl ContentStore {
         const OPERATION: &str = "keep a message's content";
         let bytes =
             serde_json::to_vec(content).map_err(|error| StorageError::corrupt(OPERATION, error))?;
-        let request = self
-            .client
-            .put_object()
-            .bucket(&self.bucket)
-            .key(key(tenant, id))
-            .content_type("application/json");
-        request
-            .body(ByteStream::from(bytes))
-            .send()
+        self.client
+            .put_object(key(tenant, id), "application/json", bytes)
             .await
-            .map(|_| ())
             .map_err(|error| StorageError::sdk(OPERATION, error))
     }
 
@@ -58,21 +44,12 @@ impl ContentStore {
     /// When S3 doesn't give it.
     pub async fn get(&self, tenant: &Tenant, id: MessageId) -> Result<Content, StorageError> {
         const OPERATION: &str = "read a message's content";
-        let request = self
+        let bytes = self
             .client
-            .get_object()
-            .bucket(&self.bucket)
-            .key(key(tenant, id));
-        let output = request
-            .send()
+            .get_object(key(tenant, id))
             .await
             .map_err(|error| StorageError::sdk(OPERATION, error))?;
-        let bytes = output
-            .body
-            .collect()
-            .await
-            .map_err(|error| StorageError::interrupted(OPERATION, error))?;
-        serde_json::from_slice(&bytes.into_bytes()).map_err(|error| {
+        serde_json::from_slice(&bytes).map_err(|error| {
             // What serde says may quote the content.
             let (kind, column) = (error.classify(), error.column());
             StorageError::corrupt(OPERATION, format!("{kind:?} at column {column}"))

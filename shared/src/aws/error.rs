@@ -74,19 +74,6 @@ impl StorageError {
         }
     }
 
-    /// The answer broke off.
-    pub fn interrupted(
-        operation: &'static str,
-        source: impl Into<Box<dyn Error + Send + Sync>>,
-    ) -> Self {
-        Self {
-            operation,
-            transient: true,
-            missing: false,
-            source: source.into(),
-        }
-    }
-
     /// The stored data is not what it should be.
     pub fn corrupt(
         operation: &'static str,

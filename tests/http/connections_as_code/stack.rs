@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_smithy_http_client::Connector;
 use resource::{NotAnswered, PasswordSource, Responses, State, handle};
 use serde_json::{Value, json};
+use shared::aws::https::Https;
 use tests::world::{World, merged};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -66,7 +66,7 @@ impl Stack {
         let state = Arc::new(State {
             connections: Arc::clone(&world.functions.connections),
             passwords: PasswordSource::new(secrets, "mittente"),
-            responses: Responses::new(Connector::builder().build_http(), place.parse().ok()),
+            responses: Responses::new(Https::plain(), place.parse().ok()),
         });
         Self {
             world,

@@ -5,8 +5,7 @@ use super::*;
 fn permitted(url: &str, endpoint: Option<&str>) -> bool {
     let endpoint = endpoint.map(|endpoint| endpoint.parse().expect("a URL"));
     let uri = url.parse::<Uri>();
-    let connector = Connector::builder().build_http();
-    uri.is_ok_and(|uri| Responses::new(connector, endpoint).permits(&uri))
+    uri.is_ok_and(|uri| Responses::new(Https::plain(), endpoint).permits(&uri))
 }
 
 #[test]

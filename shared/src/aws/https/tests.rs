@@ -1,0 +1,117 @@
+//! Connections to a server that counts them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_dynamodb::config::{Region, SharedHttpClient};
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use super::*;
+use crate::aws::error::StorageError;
+use crate::aws::s3;
+
+/// A server's URL and the number of connections that it has had. Each connection's first request is answered with the next status,
+/// those after it with the same.
+async fn serve(statuses: &'static [u16], tls: Option<TlsAcceptor>) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.expect("a connection");
+            let number = counted.fetch_add(1, Ordering::SeqCst);
+            let status = statuses[number.min(statuses.len() - 1)];
+            match tls.clone() {
+                None => drop(tokio::spawn(answer(stream, status))),
+                Some(tls) => drop(tokio::spawn(async move {
+                    if let Ok(stream) = tls.accept(stream).await {
+                        answer(stream, status).await;
+                    }
+                })),
+            }
+        }
+    });
+    (format!("{scheme}://localhost:{port}"), connections)
+}
+
+async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, status: u16) {
+    let mut request = Vec::new();
+    while let Ok(byte) = stream.read_u8().await {
+        request.push(byte);
+        if request.ends_with(b"\r\n\r\n") {
+            request.clear();
+            let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n");
+            stream.write_all(answer.as_bytes()).await.expect("answered");
+        }
+    }
+}
+
+/// Reads an object by these connections, which S3's client tries up to four times.
+async fn get(https: &Https, url: &str) -> Result<Vec<u8>, s3::Error> {
+    let config = s3::Config {
+        url: url.to_owned(),
+        region: Region::from_static("eu-west-3"),
+        credentials: SharedCredentialsProvider::new(Credentials::from_keys(
+            "AKIALOCALLOCALLOCAL0",
+            "local",
+            None,
+        )),
+        http: SharedHttpClient::new(https.clone()),
+        retry: RetryConfig::standard()
+            .with_max_attempts(4)
+            .with_initial_backoff(Duration::from_millis(1)),
+        timeout: TimeoutConfig::disabled(),
+    };
+    let client = s3::Client::new(&config);
+    client.get_object("a".to_owned()).await
+}
+
+#[tokio::test]
+async fn a_connection_is_kept_for_the_next_call() {
+    let (url, connections) = serve(&[200], None).await;
+    let https = Https::plain();
+    for _ in 0..3 {
+        get(&https, &url).await.expect("an answer");
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_call_that_failed_is_tried_again_on_another_connection() {
+    let (url, connections) = serve(&[500, 200], None).await;
+    get(&Https::plain(), &url).await.expect("an answer");
+    assert_eq!(connections.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_server_is_asked_only_if_the_roots_vouch_for_it() {
+    let name = vec!["localhost".to_owned()];
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(name).expect("a key");
+    let certificate = CertificateDer::from(cert);
+    let key = PrivateKeyDer::try_from(signing_key.serialize_der()).expect("a key");
+    let tls = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.clone()], key)
+        .expect("a certificate");
+    let (url, _) = serve(&[200], Some(TlsAcceptor::from(Arc::new(tls)))).await;
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate).expect("a root");
+    get(&Https::new(roots), &url).await.expect("an answer");
+    let error = get(&Https::plain(), &url).await.expect_err("not trusted");
+    let chain = StorageError::sdk("read", error);
+    assert!(chain.is_transient());
+    assert!(chain.cause().contains("UnknownIssuer"), "{}", chain.cause());
+}
