@@ -3,12 +3,11 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use lambda_http::http::Extensions;
 use lambda_http::lambda_runtime::{self, LambdaEvent, service_fn};
-use lambda_http::request::{LambdaRequest, RequestContext};
+use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, Error};
 use serde_json::value::RawValue;
-use shared::{aws::clients::Clients, metrics::Metrics, telemetry, web::app};
+use shared::{aws::clients::Clients, metrics::Metrics, telemetry};
 use submit::events::{Incoming, handle};
 use submit::{Config, routes};
 use tower::ServiceExt as _;
@@ -19,9 +18,8 @@ async fn main() -> ExitCode {
         let metrics = Metrics::start("submit");
         let config = Config::from_env()?;
         let state = Arc::new(config.state(&Clients::from_env()?, metrics.clone()));
-        let gateway = |it: &Extensions| serde_json::json!(it.get::<RequestContext>());
         let (claim, routes) = (config.tenant_claim, routes(Arc::clone(&state)));
-        let app = app::behind_gateway(routes, claim, metrics.clone(), gateway);
+        let app = gateway::app(routes, claim, metrics.clone());
         let (state, http, metrics) = (&state, &Adapter::from(app), &metrics.ready());
         lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| async move {
             let LambdaEvent { payload, context } = event;
