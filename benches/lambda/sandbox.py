@@ -8,7 +8,6 @@ import time
 # Lambda gives a function a whole core at 1,769 MB, and less in proportion.
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 SHARE_AT_128_MB = 128 / 1769
-PERIOD_US = 20_000
 
 
 class Sandbox:
@@ -16,25 +15,29 @@ class Sandbox:
 
     ROOTS = [pathlib.Path("/sys/fs/cgroup/cpu"), pathlib.Path("/sys/fs/cgroup/cpuacct")]
 
-    def __init__(self, share=None):
+    def __init__(self):
         self._folders = [root / f"bench-lambda-{os.getpid()}-{time.monotonic_ns()}" for root in self.ROOTS]
         for folder in self._folders:
             folder.mkdir()
-        if share:
-            (self._folders[0] / "cpu.cfs_period_us").write_text(str(PERIOD_US))
-            (self._folders[0] / "cpu.cfs_quota_us").write_text(str(round(PERIOD_US * share)))
+
+    def hold_to(self, share, period_us):
+        """From now on it has this share of a core in each period, and waits for the next when that is used up."""
+        (self._folders[0] / "cpu.cfs_period_us").write_text(str(period_us))
+        (self._folders[0] / "cpu.cfs_quota_us").write_text(str(round(period_us * share)))
 
     def start(self, command, environment, folder):
         """Starts `command`: its process, and the moment it began."""
-        # A shell moves itself first, which takes the kernel some time, and says when it is done; until then nothing is counted.
+        # A shell moves itself first, which takes the kernel some time, says when it is done, and goes on when it is told to.
         enter = ('for group in $GROUPS_TO_ENTER; do echo $$ > "$group/cgroup.procs"; done; unset GROUPS_TO_ENTER; '
-                 'echo; exec "$@" > /dev/null')
+                 'echo; read -r _; exec "$@" < /dev/null > /dev/null')
         groups = {"GROUPS_TO_ENTER": " ".join(map(str, self._folders))}
         process = subprocess.Popen(
             ["/bin/sh", "-c", enter, "sh", *command], env=environment | groups, cwd=folder,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         process.stdout.readline()
         began = time.monotonic()
+        process.stdin.write(b"\n")
+        process.stdin.close()
         process.stdout.close()
         return process, began
 
