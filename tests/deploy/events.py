@@ -3,6 +3,7 @@
 HTTP API, payload format 2.0: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 SQS: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 EventBridge: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html
+CloudFormation: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html
 """
 
 import base64
@@ -60,3 +61,9 @@ def email_requested(detail, detail_type="Email Requested"):
 def schedule():
     """What a schedule hands over."""
     return _read("schedule")
+
+
+def custom_resource(answer_at, properties):
+    """What CloudFormation asks for when a stack is made, and where it waits for the answer."""
+    event = _read("custom_resource")
+    return event | {"ResponseURL": answer_at, "ResourceProperties": event["ResourceProperties"] | properties}

@@ -3,7 +3,8 @@
 import json
 
 import events
-from world import Case, start
+from aws import CONTENT
+from world import Case, aws, start
 
 
 class Metrics(Case):
@@ -15,6 +16,7 @@ class Metrics(Case):
             "submit": get,
             "deliver": {"Records": []},
             "sweep": events.schedule(),
+            "resource": events.custom_resource(f"{aws.url}/{CONTENT}/answer", {}),
         }
         for name, event in cases.items():
             with self.subTest(name), start(name) as function:
