@@ -43,7 +43,7 @@ class Stub:
                 while self._request(connection):
                     connection.sendall(self._head + self._answer)
             except OSError:
-                # A function that is killed resets its connection.
+                # A function that is killed resets its connection. Anything else ends the thread, and is on standard error.
                 pass
             finally:
                 connection.close()
@@ -60,5 +60,8 @@ class Stub:
         head, body = text.split(b"\r\n\r\n", 1)
         length = int(re.search(rb"(?i)content-length: *(\d+)", head)[1])
         while len(body) < length:
-            body += connection.recv(65536)
+            more = connection.recv(65536)
+            if not more:
+                return False
+            body += more
         return True

@@ -28,8 +28,8 @@ pub fn app(
     })
 }
 
-/// An answer, whose text is in UTF-8 as all of ours is. `lambda_http` would decode it by the character set that it names, and so brings
-/// tables of every one that there is: an eighth of a megabyte of a function's archive.
+/// An answer. What is UTF-8 is a text, as all of ours is, whatever its media type says. `lambda_http` would decode it by the character set
+/// that it names, and so brings tables of every one that there is: an eighth of a megabyte of a function's archive.
 #[derive(Debug)]
 pub struct Answer(Response);
 

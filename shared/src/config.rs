@@ -46,6 +46,24 @@ pub fn optional(name: &'static str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// `CONTENT_BUCKET`: the bucket with what messages contain. Its name is a part of a host's, and AWS's certificates are for one without dots:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>.
+///
+/// # Errors
+/// When it is not set, or is no such name.
+pub fn content_bucket() -> Result<String, ConfigError> {
+    const NAME: &str = "CONTENT_BUCKET";
+    let name = required(NAME)?;
+    let ours = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-';
+    if (3..=63).contains(&name.len()) && name.bytes().all(ours) {
+        return Ok(name);
+    }
+    Err(ConfigError::Malformed {
+        name: NAME,
+        reason: "it must be 3 to 63 of the letters a to z, digits and hyphens".to_owned(),
+    })
+}
+
 /// An optional list, its elements separated by commas.
 ///
 /// # Errors

@@ -80,6 +80,7 @@ class Function:
         answer = self.invoke(event)
         assert not answer.failed, answer.text
         response = answer.json
+        assert not response["isBase64Encoded"], response
         body = response.get("body")
         return response["statusCode"], response["headers"], json.loads(body) if body else None
 

@@ -35,11 +35,11 @@ class Start(Case):
             "verify": dials | {
                 "PRIVATE_CA": "MII, not base64", "EGRESS_IPS": "198.51.100", "VERIFICATIONS_PER_TENANT": "many",
                 "VERIFICATIONS_PER_TARGET": "-7"},
-            "submit": {"QUEUED_PER_TENANT": "many"},
+            "submit": {"QUEUED_PER_TENANT": "many", "CONTENT_BUCKET": "a bucket", "AWS_ENDPOINT_URL": "http://localhost:1/path"},
             "resource": {key: dials[key] for key in ("EXTRA_PORTS", "DENIED_NETWORKS")} | {
                 "CONNECTIONS_PER_TENANT": "-1", "AWS_ENDPOINT_URL": "not a url"},
             "deliver": dials | {
-                "PRIVATE_CA": base64.b64encode(b"no certificate").decode(), "AMBIGUOUS": "perhaps"},
+                "PRIVATE_CA": base64.b64encode(b"no certificate").decode(), "AMBIGUOUS": "perhaps", "CONTENT_BUCKET": "dots.in.it"},
         }
         for name, variables in malformed.items():
             for variable, value in variables.items():

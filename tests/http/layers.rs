@@ -59,7 +59,11 @@ fn the_model_imports_neither_aws_nor_axum_nor_tokio() {
 #[test]
 fn only_the_mains_and_the_gateway_import_the_lambda_runtime() {
     for folder in ["shared/src", "local/src", "functions"] {
-        forbid(folder, "main.rs", &["lambda_http", "lambda_runtime"]);
+        forbid(
+            folder,
+            "main.rs",
+            &["lambda_http", "lambda_runtime", "gateway::"],
+        );
     }
 }
 

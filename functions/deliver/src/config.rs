@@ -8,7 +8,7 @@ use shared::aws::queue::DeliveryQueue;
 use shared::aws::rates::Rates;
 use shared::aws::secrets::SecretReader;
 use shared::clock::Clock;
-use shared::config::{ConfigError, ambiguous, dialer, required};
+use shared::config::{ConfigError, ambiguous, content_bucket, dialer, required};
 use shared::metrics::Metrics;
 use shared::model::retry::Ambiguous;
 use shared::smtp::Dialer;
@@ -35,7 +35,7 @@ impl Config {
         Ok(Self {
             connections_table: required("CONNECTIONS_TABLE")?,
             messages_table: required("MESSAGES_TABLE")?,
-            content_bucket: required("CONTENT_BUCKET")?,
+            content_bucket: content_bucket()?,
             delivery_queue: required("DELIVERY_QUEUE_URL")?,
             dialer: dialer()?,
             ambiguous: ambiguous()?,

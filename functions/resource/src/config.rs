@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::http::Uri;
 use connections::CONNECTIONS_PER_TENANT;
 use shared::aws::clients::Clients;
 use shared::aws::connections::ConnectionsTable;
 use shared::aws::secrets::SecretWriter;
 use shared::clock::Clock;
-use shared::config::{ConfigError, dial_policy, number, optional, required};
+use shared::config::{ConfigError, dial_policy, number, required};
 use shared::model::network::DialPolicy;
 
 use crate::State;
@@ -22,29 +21,23 @@ pub struct Config {
     secret_prefix: String,
     policy: DialPolicy,
     at_most: u32,
-    endpoint: Option<Uri>,
 }
 
 impl Config {
-    /// Reads the environment. `AWS_ENDPOINT_URL` is for tests: where it leads, answers may be sent as well.
+    /// Reads the environment.
     ///
     /// # Errors
     /// Names the variable that is missing or malformed.
     pub fn from_env() -> Result<Self, ConfigError> {
-        let endpoint = optional("AWS_ENDPOINT_URL").map(|url| url.parse());
         Ok(Self {
             connections_table: required("CONNECTIONS_TABLE")?,
             secret_prefix: required("SECRET_PREFIX")?,
             policy: dial_policy()?,
             at_most: number("CONNECTIONS_PER_TENANT", CONNECTIONS_PER_TENANT)?,
-            endpoint: endpoint.transpose().map_err(|_| ConfigError::Malformed {
-                name: "AWS_ENDPOINT_URL",
-                reason: "it must be a URL".to_owned(),
-            })?,
         })
     }
 
-    /// The state for the AWS that `clients` lead to.
+    /// The state for the AWS that `clients` lead to. Where tests have all of it, answers may be sent as well.
     #[must_use]
     pub fn state(&self, clients: &Clients) -> State {
         State {
@@ -61,7 +54,7 @@ impl Config {
                 clock: Clock::system(),
             }),
             passwords: PasswordSource::new(clients.secrets_manager(), &self.secret_prefix),
-            responses: Responses::new(clients.https(), self.endpoint.clone()),
+            responses: Responses::new(clients.https(), clients.endpoint().cloned()),
         }
     }
 }

@@ -7,7 +7,7 @@ use shared::aws::messages::MessagesTable;
 use shared::aws::places::Places;
 use shared::aws::queue::DeliveryQueue;
 use shared::clock::Clock;
-use shared::config::{ConfigError, number, required};
+use shared::config::{ConfigError, content_bucket, number, required};
 use shared::metrics::Metrics;
 
 use crate::{QUEUED_PER_TENANT, State};
@@ -28,13 +28,13 @@ impl Config {
     /// Reads the environment.
     ///
     /// # Errors
-    /// Names the variable that is missing.
+    /// Names the variable that is missing or malformed.
     pub fn from_env() -> Result<Self, ConfigError> {
         Ok(Self {
             tenant_claim: required("TENANT_CLAIM")?,
             connections_table: required("CONNECTIONS_TABLE")?,
             messages_table: required("MESSAGES_TABLE")?,
-            content_bucket: required("CONTENT_BUCKET")?,
+            content_bucket: content_bucket()?,
             delivery_queue: required("DELIVERY_QUEUE_URL")?,
             places: Places::new(number("QUEUED_PER_TENANT", QUEUED_PER_TENANT)?),
         })

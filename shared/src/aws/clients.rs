@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::config::{
 };
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
+use axum::http::Uri;
 use tokio_rustls::rustls::RootCertStore;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
@@ -24,7 +25,7 @@ pub struct Clients {
     region: Region,
     credentials: SharedCredentialsProvider,
     http: Https,
-    endpoint: Option<String>,
+    endpoint: Option<Uri>,
 }
 
 macro_rules! client {
@@ -39,7 +40,7 @@ macro_rules! client {
                 .http_client(self.http.clone())
                 .retry_config(retry())
                 .timeout_config(timeout());
-            config.set_endpoint_url(self.endpoint.clone());
+            config.set_endpoint_url(self.endpoint.as_ref().map(ToString::to_string));
             $sdk::Client::from_conf(config.build())
         }
     };
@@ -77,7 +78,7 @@ impl Clients {
             region: Region::new(config::required("AWS_REGION")?),
             credentials: SharedCredentialsProvider::new(credentials),
             http: Https::new(roots()?),
-            endpoint: config::optional("AWS_ENDPOINT_URL"),
+            endpoint: endpoint()?,
         })
     }
 
@@ -85,8 +86,8 @@ impl Clients {
     #[must_use]
     pub fn s3(&self, bucket: &str) -> s3::Client {
         let url = match &self.endpoint {
-            Some(endpoint) => format!("{}/{bucket}", endpoint.trim_end_matches('/')),
-            None => format!("https://{bucket}.s3.{}.amazonaws.com", self.region),
+            Some(endpoint) => format!("{endpoint}{bucket}"),
+            None => format!("https://{bucket}.s3.{}.{}", self.region, self.domain()),
         };
         s3::Client::new(&s3::Config {
             url,
@@ -96,6 +97,20 @@ impl Clients {
             retry: retry(),
             timeout: timeout(),
         })
+    }
+
+    fn domain(&self) -> &'static str {
+        if self.region.as_ref().starts_with("cn-") {
+            "amazonaws.com.cn"
+        } else {
+            "amazonaws.com"
+        }
+    }
+
+    /// Where all of AWS is, in tests.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<&Uri> {
+        self.endpoint.as_ref()
     }
 
     /// HTTP with the same roots, for what AWS offers without an API: presigned URLs.
@@ -119,6 +134,22 @@ impl Clients {
         sqs,
         aws_sdk_sqs
     );
+}
+
+/// Nothing but a scheme and an authority, so that requests can be put together with it.
+fn endpoint() -> Result<Option<Uri>, ConfigError> {
+    const NAME: &str = "AWS_ENDPOINT_URL";
+    let Some(url) = config::optional(NAME) else {
+        return Ok(None);
+    };
+    let url = url.parse().ok().filter(|url: &Uri| {
+        let scheme = url.scheme_str();
+        matches!(scheme, Some("http" | "https")) && url.path_and_query().is_some_and(|it| it == "/")
+    });
+    url.map(Some).ok_or_else(|| ConfigError::Malformed {
+        name: NAME,
+        reason: "it must be a URL with a scheme, a host and a port alone".to_owned(),
+    })
 }
 
 fn roots() -> Result<RootCertStore, ConfigError> {

@@ -44,12 +44,13 @@ impl ContentStore {
     /// When S3 doesn't give it.
     pub async fn get(&self, tenant: &Tenant, id: MessageId) -> Result<Content, StorageError> {
         const OPERATION: &str = "read a message's content";
-        let bytes = self
+        let body = self
             .client
             .get_object(key(tenant, id))
             .await
             .map_err(|error| StorageError::sdk(OPERATION, error))?;
-        serde_json::from_slice(&bytes).map_err(|error| {
+        let bytes = body.bytes().unwrap_or_default();
+        serde_json::from_slice(bytes).map_err(|error| {
             // What serde says may quote the content.
             let (kind, column) = (error.classify(), error.column());
             StorageError::corrupt(OPERATION, format!("{kind:?} at column {column}"))

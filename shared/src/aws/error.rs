@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 /// Why storage didn't do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -18,13 +19,12 @@ pub struct StorageError {
 ///
 /// # Errors
 /// When it failed for another reason.
-pub fn conditional<T, E, R>(
+pub fn conditional<T, E>(
     operation: &'static str,
-    written: Result<T, SdkError<E, R>>,
+    written: Result<T, SdkError<E, HttpResponse>>,
 ) -> Result<Option<T>, StorageError>
 where
     E: Error + ProvideErrorMetadata + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
 {
     match written {
         Ok(output) => Ok(Some(output)),
@@ -54,16 +54,20 @@ const MISSING: [&str; 2] = ["NoSuchKey", "ResourceNotFoundException"];
 
 impl StorageError {
     /// From the SDK's error of `operation`.
-    pub fn sdk<E, R>(operation: &'static str, error: SdkError<E, R>) -> Self
+    pub fn sdk<E>(operation: &'static str, error: SdkError<E, HttpResponse>) -> Self
     where
         E: Error + ProvideErrorMetadata + Send + Sync + 'static,
-        R: std::fmt::Debug + Send + Sync + 'static,
     {
         let transient = match &error {
             SdkError::TimeoutError(_)
             | SdkError::DispatchFailure(_)
             | SdkError::ResponseError(_) => true,
-            other => other.code().is_some_and(|code| TRANSIENT.contains(&code)),
+            other => {
+                // What stands before a service says so without a code.
+                let failed = |it: &HttpResponse| it.status().is_server_error();
+                let by_code = other.code().is_some_and(|code| TRANSIENT.contains(&code));
+                by_code || other.raw_response().is_some_and(failed)
+            }
         };
         let missing = error.code().is_some_and(|code| MISSING.contains(&code));
         Self {

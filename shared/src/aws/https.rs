@@ -3,10 +3,13 @@
 //! The SDK's own HTTP client can't be built without HTTP/2, which no service used here is better asked by: see
 //! `docs/decisions/0011-small-functions.md`.
 
+use std::error::Error as _;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::{HttpClient, RuntimeComponents};
+use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::connection::{CaptureSmithyConnection, ConnectionMetadata};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
@@ -14,21 +17,30 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::{HttpConnector as Tcp, capture_connection};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::client::legacy::{self, Client};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tower::ServiceExt as _;
+use tower::util::MapFuture;
 
-/// How long TCP may take to connect. TLS after it is within the time that the SDK gives an attempt.
+/// How long a connection may take to be there: a name's look-up, TCP and TLS. What the SDK's clients are told of it is not looked at.
 const CONNECT: Duration = Duration::from_secs(2);
+
+type Opening =
+    Pin<Box<dyn Future<Output = Result<MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>> + Send>>;
+type Pool = Client<MapFuture<HttpsConnector<Tcp>, fn(Opening) -> Opening>, SdkBody>;
 
 /// Connections that are opened when they are first needed, and kept. Cheap to clone; clones share them.
 #[derive(Debug, Clone)]
 pub struct Https {
     roots: Arc<RootCertStore>,
-    pool: Arc<OnceLock<Client<HttpsConnector<Tcp>, SdkBody>>>,
+    pool: Arc<OnceLock<Pool>>,
 }
 
 impl Https {
@@ -47,12 +59,11 @@ impl Https {
         Self::new(RootCertStore::empty())
     }
 
-    fn pool(&self) -> &Client<HttpsConnector<Tcp>, SdkBody> {
+    fn pool(&self) -> &Pool {
         self.pool.get_or_init(|| {
             let mut tcp = Tcp::new();
             tcp.enforce_http(false);
             tcp.set_nodelay(true);
-            tcp.set_connect_timeout(Some(CONNECT));
             let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
                 .with_safe_default_protocol_versions()
                 .expect("ring has suites for both versions")
@@ -65,9 +76,13 @@ impl Https {
                 .wrap_connector(tcp);
             Client::builder(TokioExecutor::new())
                 .pool_timer(TokioTimer::new())
-                .build(https)
+                .build(https.map_future(in_time))
         })
     }
+}
+
+fn in_time(opening: Opening) -> Opening {
+    Box::pin(async { timeout(CONNECT, opening).await? })
 }
 
 impl HttpClient for Https {
@@ -107,9 +122,24 @@ impl HttpConnector for Https {
             match answer.await {
                 Ok(answer) => HttpResponse::try_from(answer.map(SdkBody::from_body_1_x))
                     .map_err(|error| ConnectorError::other(error.into(), None)),
-                Err(error) => Err(ConnectorError::io(error.into())),
+                Err(error) => Err(classified(error)),
             }
         })
+    }
+}
+
+/// What the SDK may try again: all that goes wrong on the way. A request that hyper would not send can't come from the SDK, whose bodies
+/// are in memory.
+fn classified(error: legacy::Error) -> ConnectorError {
+    let mut cause = error.source();
+    while let Some(error) = cause
+        && !error.is::<Elapsed>()
+    {
+        cause = error.source();
+    }
+    match cause {
+        Some(_) => ConnectorError::timeout(error.into()),
+        None => ConnectorError::io(error.into()),
     }
 }
 

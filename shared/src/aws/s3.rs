@@ -1,15 +1,16 @@
 //! S3, as far as messages need it: one object written, one read.
 //!
 //! The SDK's client of S3 would be a quarter of each function that holds it: see `docs/decisions/0011-small-functions.md`. Signatures,
-//! retries, timeouts and connections are the SDK's own here too; only what these two requests and their answers look like is ours.
+//! retries and the time for an attempt are the SDK's own here too; only what these two requests and their answers look like is ours.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_runtime::auth::SigV4OperationSigningConfig;
 use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
 use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
-use aws_sdk_dynamodb::config::{Region, SharedHttpClient};
+use aws_runtime::service_clock_skew::{ServiceClockSkewClassifier, ServiceClockSkewInterceptor};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedHttpClient};
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime::client::retries::classifiers::{
@@ -21,7 +22,9 @@ use aws_smithy_runtime_api::client::auth::{
     AuthSchemeOptionResolverParams, SharedAuthScheme, SharedAuthSchemeOptionResolver,
 };
 use aws_smithy_runtime_api::client::identity::SharedIdentityResolver;
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
+use aws_smithy_runtime_api::client::orchestrator::{
+    HttpRequest, HttpResponse, OrchestratorError, SensitiveOutput,
+};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
 use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
 use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
@@ -31,6 +34,7 @@ use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SigningName;
+use aws_types::request_id::apply_request_id;
 
 /// How to reach a bucket.
 #[derive(Debug, Clone)]
@@ -45,7 +49,7 @@ pub struct Config {
     pub http: SharedHttpClient,
     /// How often a call is tried.
     pub retry: RetryConfig,
-    /// How long a call may take.
+    /// How long an attempt may take.
     pub timeout: TimeoutConfig,
 }
 
@@ -53,18 +57,24 @@ pub struct Config {
 #[derive(Debug, Clone)]
 pub struct Client {
     put: Operation<Object, (), Refused>,
-    get: Operation<String, Vec<u8>, Refused>,
+    get: Operation<String, SdkBody, Refused>,
 }
 
 /// What a call of S3 ended with, if not well.
 pub type Error = SdkError<Refused, HttpResponse>;
 
 /// An object to write.
-#[derive(Debug)]
 struct Object {
     key: String,
     media_type: &'static str,
     bytes: Vec<u8>,
+}
+
+impl fmt::Debug for Object {
+    /// Without the bytes, which nobody but the tenant is to read.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Object").finish_non_exhaustive()
+    }
 }
 
 /// S3 said no. <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
@@ -87,6 +97,7 @@ impl Client {
     pub fn new(config: &Config) -> Self {
         let operation = |name: &'static str| {
             Operation::builder()
+                .behavior_version(BehaviorVersion::latest())
                 .service_name("S3")
                 .operation_name(name)
                 .endpoint_url(&config.url)
@@ -98,6 +109,8 @@ impl Client {
                 .retry_classifier(TransientErrorClassifier::<Refused>::new())
                 .retry_classifier(AwsErrorCodeClassifier::<Refused>::new())
                 .retry_classifier(HttpStatusCodeClassifier::default())
+                .retry_classifier(ServiceClockSkewClassifier::<Refused>::new())
+                .interceptor(ServiceClockSkewInterceptor::new())
                 .with_connection_poisoning()
                 .runtime_plugin(signed(config))
         };
@@ -108,11 +121,15 @@ impl Client {
                     request.headers_mut().insert("content-type", it.media_type);
                     Ok(request)
                 })
-                .deserializer(|answer| accepted(answer).map(|_| ()))
+                .deserializer(accepted)
                 .build(),
             get: operation("GetObject")
                 .serializer(|key: String| request("GET", &key, SdkBody::empty()))
-                .deserializer(|answer| accepted(answer).map(<[u8]>::to_vec))
+                .deserializer(|answer| {
+                    accepted(answer)?;
+                    let body = answer.body().try_clone();
+                    Ok(body.expect("the SDK has read it into memory"))
+                })
                 .build(),
         }
     }
@@ -135,11 +152,11 @@ impl Client {
         self.put.invoke(object).await
     }
 
-    /// An object's bytes.
+    /// An object, whole and in memory.
     ///
     /// # Errors
     /// When S3 doesn't give it; `NoSuchKey` where there is none.
-    pub async fn get_object(&self, key: String) -> Result<Vec<u8>, Error> {
+    pub async fn get_object(&self, key: String) -> Result<SdkBody, Error> {
         self.get.invoke(key).await
     }
 }
@@ -156,6 +173,8 @@ fn signed(config: &Config) -> StaticRuntimePlugin {
     signing.signing_options.normalize_uri_path = false;
     signing.signing_options.content_sha256_header = true;
     let mut layer = Layer::new("signed");
+    // What is read is not for any log either.
+    layer.store_put(SensitiveOutput);
     layer.store_put(signing);
     layer.store_put(AuthSchemeOptionResolverParams::new(()));
     let schemes = StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID]);
@@ -172,6 +191,9 @@ fn signed(config: &Config) -> StaticRuntimePlugin {
 }
 
 fn request(method: &str, key: &str, body: SdkBody) -> Result<HttpRequest, BoxError> {
+    if key.is_empty() {
+        return Err("an object has a key: the request would be for the bucket".into());
+    }
     let mut request = HttpRequest::new(body);
     request.set_method(method)?;
     request.set_uri(path(key))?;
@@ -192,21 +214,26 @@ fn path(key: &str) -> String {
     path
 }
 
-/// The body of an answer that says yes.
-fn accepted(answer: &HttpResponse) -> Result<&[u8], OrchestratorError<Refused>> {
-    let body = answer.body().bytes().unwrap_or_default();
+/// Whether the answer says yes; if not, why, with what AWS's support asks for.
+fn accepted(answer: &HttpResponse) -> Result<(), OrchestratorError<Refused>> {
     if answer.status().is_success() {
-        return Ok(body);
+        return Ok(());
     }
-    let text = String::from_utf8_lossy(body);
+    let text = String::from_utf8_lossy(answer.body().bytes().unwrap_or_default());
     let element = |name: &str| {
         let (_, rest) = text.split_once(&format!("<{name}>"))?;
         let (value, _) = rest.split_once(&format!("</{name}>"))?;
         Some(value.to_owned())
     };
-    let mut meta = ErrorMetadata::builder();
+    let mut meta = apply_request_id(ErrorMetadata::builder(), answer.headers());
+    if let Some(id) = answer.headers().get("x-amz-id-2") {
+        meta = meta.custom("s3_extended_request_id", id);
+    }
     if let Some(code) = element("Code") {
         meta = meta.code(code);
+    }
+    if let Some(message) = element("Message") {
+        meta = meta.message(message);
     }
     Err(OrchestratorError::operation(Refused {
         status: answer.status().as_u16(),

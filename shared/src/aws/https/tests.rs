@@ -11,6 +11,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -58,7 +59,7 @@ async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, status: u16) {
 }
 
 /// Reads an object by these connections, which S3's client tries up to four times.
-async fn get(https: &Https, url: &str) -> Result<Vec<u8>, s3::Error> {
+async fn get(https: &Https, url: &str) -> Result<(), s3::Error> {
     let config = s3::Config {
         url: url.to_owned(),
         region: Region::from_static("eu-west-3"),
@@ -74,7 +75,7 @@ async fn get(https: &Https, url: &str) -> Result<Vec<u8>, s3::Error> {
         timeout: TimeoutConfig::disabled(),
     };
     let client = s3::Client::new(&config);
-    client.get_object("a".to_owned()).await
+    client.get_object("a".to_owned()).await.map(|_| ())
 }
 
 #[tokio::test]
@@ -114,4 +115,20 @@ async fn a_server_is_asked_only_if_the_roots_vouch_for_it() {
     let chain = StorageError::sdk("read", error);
     assert!(chain.is_transient());
     assert!(chain.cause().contains("UnknownIssuer"), "{}", chain.cause());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_that_stalls_is_a_timeout() {
+    // It is connected to, and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = silent.local_addr().expect("an address").port();
+    let began = Instant::now();
+    let error = get(&Https::plain(), &format!("https://127.0.0.1:{port}")).await;
+    let error = error.expect_err("no answer");
+    assert!(
+        matches!(&error, s3::Error::DispatchFailure(it) if it.is_timeout()),
+        "{error:?}"
+    );
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(10), "{took:?}");
 }

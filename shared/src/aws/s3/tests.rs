@@ -12,6 +12,7 @@ use ring::digest::{SHA256, digest};
 use ring::hmac;
 
 use super::*;
+use crate::aws::error::StorageError;
 
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
@@ -28,7 +29,10 @@ impl HttpConnector for Scripted {
         let answer = self.answers.lock().expect("a list").pop_front();
         let (status, body) = answer.expect("another answer");
         let status = status.try_into().expect("a status");
-        HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(body))))
+        let mut answer = HttpResponse::new(status, SdkBody::from(body));
+        answer.headers_mut().insert("x-amz-request-id", "R3QUEST");
+        answer.headers_mut().insert("x-amz-id-2", "extended=");
+        HttpConnectorFuture::ready(Ok(answer))
     }
 }
 
@@ -167,7 +171,7 @@ async fn requests_are_what_s3_takes() {
         .await
         .expect("written");
     let read = client.get_object(key.to_owned()).await;
-    assert_eq!(read.expect("read"), bytes);
+    assert_eq!(read.expect("read").bytes(), Some(&*bytes));
     let requests = s3.requests();
     let [put, get] = &*requests else {
         panic!("{requests:?}")
@@ -186,7 +190,7 @@ async fn what_may_pass_is_tried_again() {
     let late = "<Error><Code>RequestTimeout</Code></Error>";
     let s3 = Scripted::new(&[(400, late), (500, "a page of a proxy"), (200, "here")]);
     let read = s3.client().get_object("a".to_owned()).await;
-    assert_eq!(read.expect("read"), b"here");
+    assert_eq!(read.expect("read").bytes(), Some(&b"here"[..]));
     assert_eq!(s3.requests().len(), 3);
 }
 
@@ -200,4 +204,54 @@ async fn a_refusal_is_known_by_its_code_and_is_final() {
     let error = client.get_object("a".to_owned()).await.expect_err("no");
     assert_eq!(error.code(), None);
     assert_eq!(s3.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn what_aws_asks_for_is_in_the_cause() {
+    let denied = "<Error><Code>AccessDenied</Code><Message>not authorized</Message></Error>";
+    let s3 = Scripted::new(&[(403, denied)]);
+    let error = s3.client().get_object("a".to_owned()).await;
+    let error = StorageError::sdk("read", error.expect_err("no"));
+    for part in [
+        "403",
+        "AccessDenied",
+        "not authorized",
+        "R3QUEST",
+        "extended=",
+    ] {
+        assert!(error.cause().contains(part), "{part}: {}", error.cause());
+    }
+    assert!(!error.is_transient() && !error.is_missing());
+}
+
+#[tokio::test]
+async fn what_a_proxy_says_for_a_service_that_is_away_may_pass() {
+    let s3 = Scripted::new(&[(503, "<html>"); 4]);
+    let error = s3.client().get_object("a".to_owned()).await;
+    assert!(StorageError::sdk("read", error.expect_err("no")).is_transient());
+}
+
+#[tokio::test]
+async fn a_bucket_is_not_taken_for_an_object() {
+    let s3 = Scripted::new(&[]);
+    let client = s3.client();
+    let written = client.put_object(String::new(), "text/plain", b"c0ntent".to_vec());
+    let error = StorageError::sdk("keep", written.await.expect_err("no key"));
+    assert!(
+        error.cause().contains("an object has a key"),
+        "{}",
+        error.cause()
+    );
+    client.get_object(String::new()).await.expect_err("no key");
+    assert!(s3.requests().is_empty());
+}
+
+#[test]
+fn an_object_is_not_printed() {
+    let object = Object {
+        key: "acme/a".to_owned(),
+        media_type: "text/plain",
+        bytes: b"c0ntent".to_vec(),
+    };
+    assert_eq!(format!("{object:?}"), "Object { .. }");
 }
