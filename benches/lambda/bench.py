@@ -149,7 +149,7 @@ def main():
 def starts(stub, ours, count):
     """Every function's start."""
     variables = {
-        "CONNECTIONS_TABLE": "c", "MESSAGES_TABLE": "m", "CONTENT_BUCKET": "b", "SECRET_PREFIX": "p", "TENANT_CLAIM": "tenant_id",
+        "CONNECTIONS_TABLE": "c", "MESSAGES_TABLE": "m", "CONTENT_BUCKET": "content", "SECRET_PREFIX": "p", "TENANT_CLAIM": "tenant_id",
         "DELIVERY_QUEUE_URL": f"{stub.url}/q", "EHLO_NAME": "mail.example.com", "AWS_ENDPOINT_URL": stub.url,
     }
     seen = {(function, name): [] for function in FUNCTIONS for name in ours}
