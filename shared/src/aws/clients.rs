@@ -57,7 +57,7 @@ fn timeout() -> TimeoutConfig {
 }
 
 /// Who vouches for AWS's services: all five roots of Amazon Trust Services, as <https://www.amazontrust.com/repository/> asks of those who
-/// keep a list of their own. The machine's list is thirty times as long, and every client parses it at start.
+/// keep a list of their own. The machine's list is thirty times as long, and would be read at each start.
 const AMAZON: &[u8] = include_bytes!("amazon_roots.pem");
 
 impl Clients {

@@ -49,7 +49,7 @@ impl ContentStore {
             .get_object(key(tenant, id))
             .await
             .map_err(|error| StorageError::sdk(OPERATION, error))?;
-        let bytes = body.bytes().unwrap_or_default();
+        let bytes = body.bytes().expect("an object comes whole and in memory");
         serde_json::from_slice(bytes).map_err(|error| {
             // What serde says may quote the content.
             let (kind, column) = (error.classify(), error.column());
