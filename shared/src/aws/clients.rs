@@ -152,6 +152,7 @@ fn endpoint() -> Result<Option<Uri>, ConfigError> {
     })
 }
 
+/// Those in `AWS_CA_BUNDLE`, else [`AMAZON`].
 fn roots() -> Result<RootCertStore, ConfigError> {
     const NAME: &str = "AWS_CA_BUNDLE";
     let malformed = |reason: String| ConfigError::Malformed { name: NAME, reason };

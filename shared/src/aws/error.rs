@@ -33,19 +33,13 @@ where
     }
 }
 
-/// Error codes that mean "later": DynamoDB, Secrets Manager, SQS and S3.
-const TRANSIENT: [&str; 12] = [
+/// Error codes that mean "later" though their status, 400, says that the request is wrong: DynamoDB, Secrets Manager, SQS and S3.
+const TRANSIENT: [&str; 6] = [
     "ThrottlingException",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "TransactionInProgressException",
     "TransactionConflictException",
-    "InternalServerError",
-    "InternalServiceError",
-    "InternalFailure",
-    "InternalError",
-    "ServiceUnavailable",
-    "SlowDown",
     "RequestTimeout",
 ];
 
@@ -63,7 +57,6 @@ impl StorageError {
             | SdkError::DispatchFailure(_)
             | SdkError::ResponseError(_) => true,
             other => {
-                // What stands before a service says so without a code.
                 let failed = |it: &HttpResponse| it.status().is_server_error();
                 let by_code = other.code().is_some_and(|code| TRANSIENT.contains(&code));
                 by_code || other.raw_response().is_some_and(failed)

@@ -1,4 +1,5 @@
-//! AWS: concrete SDK clients, nothing abstract. Locally and in tests the same clients talk to embedded services.
+//! AWS: concrete SDK clients, and two operations of S3 on their runtime; nothing abstract. Locally and in tests the same clients talk to
+//! embedded services.
 
 pub mod attempts;
 pub mod batch;
