@@ -14,8 +14,6 @@ use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{Name, RecordType};
 use hickory_resolver::{Hosts, TokioResolver, system_conf};
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 /// How long one name server may take to answer one question; it is asked twice.
 const ANSWER: Duration = Duration::from_secs(3);
@@ -110,18 +108,11 @@ fn build(servers: Vec<NameServerConfig>, answer: Duration, hosts: ResolveHosts) 
     options.attempts = 2;
     options.use_hosts_file = hosts;
     options.cache_size = 0;
-    // No name server is asked over TLS; without this, the machine's root certificates would be loaded for it.
-    let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("ring speaks them")
-        .with_root_certificates(RootCertStore::empty())
-        .with_no_client_auth();
     let config = ResolverConfig::from_parts(None, Vec::new(), servers);
     let resolver = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
         .with_options(options)
-        .with_tls_config(tls)
         .build()
-        .expect("nothing else of a resolver can fail");
+        .expect("nothing that can fail is asked of it");
     Resolver(resolver)
 }
 

@@ -4,12 +4,15 @@ import os
 import pathlib
 import re
 import subprocess
+import tempfile
 import tomllib
 import unittest
+import zipfile
 
 from function import RELEASE
 from world import REQUIRED
 
+LARGEST_ARCHIVE = 3_000_000
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -34,6 +37,13 @@ class Files(unittest.TestCase):
                 needed = set(re.findall(r"\(NEEDED\).*\[(.+)\]", self.read(name, "--dynamic")))
                 self.assertIn("libc.so.6", needed)
                 self.assertLessEqual(needed, usual)
+
+    def test_their_archives_are_small(self):
+        for name in REQUIRED:
+            with self.subTest(name), tempfile.TemporaryFile() as file:
+                with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+                    archive.write(os.path.join(RELEASE, name), "bootstrap")
+                self.assertLessEqual(file.tell(), LARGEST_ARCHIVE)
 
     def test_a_panic_unwinds(self):
         profile = tomllib.loads((ROOT / "Cargo.toml").read_text(encoding="utf-8"))["profile"]["release"]

@@ -273,7 +273,8 @@ async fn a_login_that_is_no_address_or_is_given_out_says_nothing_of_the_sender()
 #[tokio::test]
 async fn what_dns_does_not_answer_is_told_as_not_checked() {
     let failing = with_spf(Zone::new(), "a.test", "v=spf1 include:failing.test -all");
-    let failing = with_spf(failing, "b.test", "v=spf1 a:failing.test -all")
+    let failing = with_spf(failing, "b.test", "v=spf1 a:failing.test -all");
+    let failing = with_spf(failing, "d.test", "v=spf1 a:failing.test ptr -all")
         .servfail("failing.test")
         .servfail("c.test")
         .servfail("_dmarc.c.test");
@@ -282,6 +283,7 @@ async fn what_dns_does_not_answer_is_told_as_not_checked() {
         ("a.test", ": SPF."),
         ("b.test", ": SPF."),
         ("c.test", ": MX, SPF, DMARC."),
+        ("d.test", ": SPF."),
     ] {
         assert_eq!(office.warned(domain).await, ["dns_not_checked"]);
         let told = office.told(domain, "en").await;

@@ -68,6 +68,8 @@ async fn a_server_that_the_record_does_not_let_pass_is_not_covered() {
     let zone = Zone::new()
         .txt("strict.test", "v=spf1 ip4:192.0.2.0/24 -all")
         .txt("open.test", "v=spf1 ?ip4:127.0.0.1 -all")
+        .txt("deep.test", "v=spf1 include:deeper.test -all")
+        .txt("deeper.test", "v=spf1 +all")
         .txt("127.0.0.1.closed.test", "v=spf1 -all");
     let records = [
         "v=spf1 -all",
@@ -80,6 +82,10 @@ async fn a_server_that_the_record_does_not_let_pass_is_not_covered() {
         "v=spf1 -ip4:127.0.0.1 +all",
         "v=spf1 -all ip4:127.0.0.1",
         "v=spf1 a mx ip6:::1 -all",
+        // All of IPv6 has no address of IPv4.
+        "v=spf1 ip6:::/0 -all",
+        // That what is included lets the server send makes the term match, and no more.
+        "v=spf1 ~include:deep.test +all",
     ];
     assert_each(zone, &records, &["spf_not_covered"]).await;
 }

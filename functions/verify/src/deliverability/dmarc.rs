@@ -1,8 +1,5 @@
 //! What the domain asks receivers to do with mail that is not proven to be its own (RFC 7489).
 
-use mail_auth::common::parse::TxtRecordParser as _;
-use mail_auth::dmarc::{Dmarc, Policy};
-use mail_auth::{DnsError, Error};
 use shared::dns::Resolver;
 
 use crate::dns::{Unasked, texts};
@@ -43,9 +40,7 @@ pub(super) async fn check(resolver: &Resolver, domain: &str) -> Result<Option<Fl
     for (level, owner) in owners(domain).into_iter().enumerate() {
         let at = format!("_dmarc.{owner}");
         let texts = texts(resolver, &at).await?;
-        let records = texts.iter().map(|text| Dmarc::parse(text));
-        let mut records =
-            records.filter(|it| !matches!(it, Err(Error::Dns(DnsError::InvalidRecordType))));
+        let mut records = texts.iter().filter_map(|text| tags(text));
         let Some(record) = records.next() else {
             continue;
         };
@@ -53,15 +48,50 @@ pub(super) async fn check(resolver: &Resolver, domain: &str) -> Result<Option<Fl
             return Ok(Some(Flaw::Several { at }));
         }
         let inherited = level > 0;
-        // Without a policy for subdomains, the parser has put the domain's own there.
-        let policy = record.map(|it| if inherited { it.sp } else { it.p });
-        return Ok(match policy {
-            Ok(Policy::Quarantine | Policy::Reject) => None,
-            Ok(Policy::None) => Some(Flaw::None { at, inherited }),
-            Ok(Policy::Unspecified) | Err(_) => Some(Flaw::Unreadable { at }),
+        return Ok(match policy(&record, inherited) {
+            Some(Policy::None) => Some(Flaw::None { at, inherited }),
+            Some(Policy::Quarantine | Policy::Reject) => None,
+            None => Some(Flaw::Unreadable { at }),
         });
     }
     Ok(Some(Flaw::Missing))
+}
+
+/// What a record asks receivers to do with a mail that fails (§6.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Policy {
+    None,
+    Quarantine,
+    Reject,
+}
+
+/// The tags of a DMARC record, each with its value; nothing where the text is none: those begin with their version (§6.4).
+fn tags(text: &[u8]) -> Option<Vec<(String, String)>> {
+    let text = String::from_utf8_lossy(text);
+    let tags = text.split(';').filter_map(|tag| {
+        let (name, value) = tag.split_once('=')?;
+        Some((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
+    });
+    let tags: Vec<_> = tags.collect();
+    let (name, version) = tags.first()?;
+    (name == "v" && version == "DMARC1").then_some(tags)
+}
+
+/// The record's policy for its own domain, or for the domains below. None where it has none that receivers follow (§6.6.3).
+fn policy(tags: &[(String, String)], inherited: bool) -> Option<Policy> {
+    let read = |name: &str| {
+        let mut values = tags.iter().filter(|(it, _)| it == name);
+        let value = values.next().map(|(_, value)| value.to_ascii_lowercase());
+        match (value.as_deref(), values.next()) {
+            (Some("none"), None) => Ok(Some(Policy::None)),
+            (Some("quarantine"), None) => Ok(Some(Policy::Quarantine)),
+            (Some("reject"), None) => Ok(Some(Policy::Reject)),
+            (None, _) => Ok(None),
+            (Some(_), _) => Err(()),
+        }
+    };
+    let (own, below) = (read("p").ok()??, read("sp").ok()?);
+    Some(if inherited { below.unwrap_or(own) } else { own })
 }
 
 /// The domain and those above it that have at least two labels; of many, the ends.
@@ -78,6 +108,64 @@ fn owners(domain: &str) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_record_begins_with_its_version() {
+        for text in ["v=DMARC1", "v=DMARC1;p=none", " V = DMARC1 ; p=none"] {
+            assert!(tags(text.as_bytes()).is_some(), "{text}");
+        }
+        for text in [
+            "",
+            "v=DMARC2; p=none",
+            "v=dmarc1; p=none",
+            "p=none; v=DMARC1",
+            "v=spf1 -all",
+            ";v=DMARC",
+        ] {
+            assert!(tags(text.as_bytes()).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_policy_is_for_the_domain_and_those_below_unless_they_have_their_own() {
+        for (record, own, below) in [
+            ("p=none", Some(Policy::None), Some(Policy::None)),
+            (
+                "P = Reject ; rua=mailto:a@b.test;",
+                Some(Policy::Reject),
+                Some(Policy::Reject),
+            ),
+            (
+                "p=quarantine; sp=none",
+                Some(Policy::Quarantine),
+                Some(Policy::None),
+            ),
+            (
+                "rua=mailto:p=none@b.test; pct=50; sp=REJECT; p=none",
+                Some(Policy::None),
+                Some(Policy::Reject),
+            ),
+            (
+                "adkim=x; p=reject; ruf",
+                Some(Policy::Reject),
+                Some(Policy::Reject),
+            ),
+            ("", None, None),
+            ("p=", None, None),
+            ("p=rejected", None, None),
+            ("p=reject, sp=none", None, None),
+            ("sp=reject", None, None),
+            ("p=reject; sp=all", None, None),
+            ("p=reject; p=none", None, None),
+        ] {
+            let tags = tags(format!("v=DMARC1; {record}").as_bytes()).expect("a record");
+            assert_eq!(
+                (policy(&tags, false), policy(&tags, true)),
+                (own, below),
+                "{record}"
+            );
+        }
+    }
 
     #[test]
     fn a_record_is_looked_for_from_the_domain_up_and_never_at_a_single_label() {

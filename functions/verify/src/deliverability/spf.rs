@@ -1,25 +1,21 @@
 //! Whether the mail server may send for the sender's domain (SPF, RFC 7208).
 //!
-//! First a walk through the record and all that it names tells what is wrong with them, and which providers are included. Where that
-//! does not settle it, mail-auth evaluates what the walk has read for the server's address. It asks nobody itself: what it got from
-//! DNS would not be bounded, nor kept apart from what is internal.
+//! What is wrong with the records and which providers are included matters as much as the verdict, and what is asked of DNS is bounded
+//! and kept apart from what is internal; so the evaluator is our own (`docs/decisions/0007-dns-and-spf.md`).
 
-mod answers;
+mod evaluation;
 mod hosts;
+mod macros;
 mod record;
-mod tree;
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
-use mail_auth::spf::verify::SpfParameters;
-use mail_auth::{MessageAuthenticator, Parameters, SpfResult};
-use shared::dns::Resolver;
 use shared::smtp::Dialer;
 
 use super::Sending;
 use crate::dns::Unasked;
-use tree::{Stop, Tree};
+use evaluation::{Stop, evaluate};
+use hosts::Unknown;
 
 /// What is wrong.
 #[derive(Debug, PartialEq, Eq)]
@@ -76,48 +72,24 @@ async fn judge(
     sending: &Sending<'_>,
     address: Option<IpAddr>,
 ) -> Result<(), Stop> {
-    let tree = tree::walk(dialer, sending, address).await?;
-    let Some(address) = address else {
+    let evaluation = evaluate(dialer, sending, address).await?;
+    if address.is_none() {
         return match sending.provider.map(|provider| provider.spf) {
             // Of some providers it is not known what their customers include; an unknown address can't be covered or not.
             None | Some([]) => Ok(()),
-            Some(_) if tree.is_incomplete => Ok(()),
-            Some(domains) if tree.includes(domains) => Ok(()),
+            Some(_) if evaluation.is_incomplete => Ok(()),
+            Some(domains) if evaluation.includes(domains) => Ok(()),
             Some(_) => Err(Flaw::NotCovered.into()),
         };
-    };
-    match evaluate(sending, address, &tree).await {
-        SpfResult::Pass => Ok(()),
-        SpfResult::Fail | SpfResult::SoftFail | SpfResult::Neutral | SpfResult::None => {
-            Err(Flaw::NotCovered.into())
-        }
-        SpfResult::TempError | SpfResult::PermError if tree.is_incomplete => Ok(()),
-        SpfResult::TempError | SpfResult::PermError if tree.has_too_many_void => {
-            Err(Flaw::Invalid {
-                at: sending.domain.clone(),
-                why: Invalid::Void,
-            }
-            .into())
-        }
-        SpfResult::TempError | SpfResult::PermError => Err(Unasked.into()),
     }
-}
-
-async fn evaluate(sending: &Sending<'_>, address: IpAddr, tree: &Tree<'_>) -> SpfResult {
-    let Some(hosts) = &tree.hosts else {
-        return SpfResult::TempError;
-    };
-    let (host, sender) = (sending.host.to_ascii(), sending.sender.to_wire());
-    let parameters = SpfParameters::verify_mail_from(address, &host, &host, &sender);
-    let records = tree.records();
-    let parameters = Parameters::new(parameters)
-        .with_txt_cache(&records)
-        .with_mx_cache(&hosts.exchanges)
-        .with_ipv4_cache(&hosts.v4)
-        .with_ipv6_cache(&hosts.v6);
-    let nobody = Resolver::fixed(&HashMap::new());
-    MessageAuthenticator(nobody.client().clone())
-        .verify_spf(parameters)
-        .await
-        .result()
+    match evaluation.passes {
+        Ok(true) | Err(Unknown::Unjudged) => Ok(()),
+        Ok(false) => Err(Flaw::NotCovered.into()),
+        Err(Unknown::TooManyVoid) => Err(Flaw::Invalid {
+            at: sending.domain.clone(),
+            why: Invalid::Void,
+        }
+        .into()),
+        Err(Unknown::Unasked) => Err(Unasked.into()),
+    }
 }

@@ -1,11 +1,69 @@
-//! Reading one SPF record (RFC 7208 §4.5, §4.6, §5 and appendix A), as strictly as receivers do. mail-auth's own parser is lenient:
-//! it passes over terms that it doesn't know, like `ipv4:`, and reads `a/33` as `a`. Its types are what its evaluator takes.
+//! Reading one SPF record (RFC 7208 §4.5, §4.6, §5 and §12), as strictly as receivers do: a warning that an administrator acts on has
+//! to name the term that is wrong.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use mail_auth::Version;
-use mail_auth::common::parse::TxtRecordParser as _;
-use mail_auth::spf::{Directive, Macro, Mechanism, Qualifier, Spf, Variable};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use super::macros::DomainSpec;
+
+/// A term that may match a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Directive {
+    /// Whether a server that it matches may send (`+`). Of `-`, `~` and `?`, none lets it.
+    pub(super) is_pass: bool,
+    pub(super) mechanism: Mechanism,
+}
+
+/// Which servers a term matches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Mechanism {
+    All,
+    /// `ip4` and `ip6`
+    Network(IpNet),
+    LookUp(LookUp),
+}
+
+/// What is to be asked of DNS for a term.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct LookUp {
+    pub(super) kind: Kind,
+    /// Of which domain; without one, of the record's own.
+    pub(super) domain: Option<DomainSpec>,
+}
+
+/// The kinds of terms that take a look-up (§4.6.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// `include` and `redirect`
+    Record,
+    /// `a`
+    Host(Lengths),
+    /// `mx`
+    Exchanges(Lengths),
+    /// `exists`
+    Exists,
+    /// `ptr`
+    Pointer,
+}
+
+/// How many bits of two addresses must be alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Lengths {
+    v4: u8,
+    v6: u8,
+}
+
+impl Lengths {
+    /// Whether two addresses are alike, to their kind's length.
+    pub(super) fn alike(self, one: IpAddr, other: IpAddr) -> bool {
+        let length = match one {
+            IpAddr::V4(_) => self.v4,
+            IpAddr::V6(_) => self.v6,
+        };
+        IpNet::new_assert(one, length).contains(&other)
+    }
+}
 
 /// What every record begins with.
 const VERSION: &[u8] = b"v=spf1";
@@ -18,21 +76,14 @@ pub(super) fn is_spf(text: &[u8]) -> bool {
         })
 }
 
-/// Reads a record.
+/// The terms of a record, in their order. A `redirect` that counts stands last, as an `include`: what it refuses is refused there as
+/// well, for nothing comes after it.
 ///
 /// # Errors
 /// The first term that is not one.
-pub(super) fn parse(record: &[u8]) -> Result<Spf, &[u8]> {
-    let mut spf = Spf {
-        version: Version::V1,
-        directives: Box::default(),
-        exp: None,
-        redirect: None,
-        ra: None,
-        rp: 100,
-        rr: u8::MAX,
-    };
+pub(super) fn parse(record: &[u8]) -> Result<Vec<Directive>, &[u8]> {
     let mut directives = Vec::new();
+    let (mut redirect, mut explanation) = (None, None);
     let terms = record.split(|byte| *byte == b' ');
     for term in terms.skip(1).filter(|term| !term.is_empty()) {
         let text = str::from_utf8(term).ok();
@@ -41,12 +92,13 @@ pub(super) fn parse(record: &[u8]) -> Result<Spf, &[u8]> {
         match modifier(text) {
             Some((name, value)) => {
                 let known = match name.to_ascii_lowercase().as_str() {
-                    "redirect" => &mut spf.redirect,
-                    "exp" => &mut spf.exp,
+                    "redirect" => &mut redirect,
+                    "exp" => &mut explanation,
                     // Whoever does not know a modifier ignores it (§6).
                     _ => continue,
                 };
-                let given_twice = known.replace(domain_spec(value).ok_or(term)?).is_some();
+                let domain = DomainSpec::parse(value).ok_or(term)?;
+                let given_twice = known.replace(domain).is_some();
                 if given_twice {
                     return Err(term);
                 }
@@ -54,8 +106,15 @@ pub(super) fn parse(record: &[u8]) -> Result<Spf, &[u8]> {
             None => directives.push(directive(text).ok_or(term)?),
         }
     }
-    spf.directives = directives.into_boxed_slice();
-    Ok(spf)
+    let has_all = directives.iter().any(|it| it.mechanism == Mechanism::All);
+    // Beside `all`, a `redirect` is ignored (§6.1).
+    if let (Some(domain), false) = (redirect, has_all) {
+        directives.push(Directive {
+            is_pass: true,
+            mechanism: look_up(Kind::Record, Some(domain)),
+        });
+    }
+    Ok(directives)
 }
 
 /// `name=value`
@@ -69,75 +128,59 @@ fn modifier(term: &str) -> Option<(&str, &str)> {
 }
 
 fn directive(term: &str) -> Option<Directive> {
-    let (qualifier, rest) = match term.as_bytes().first()? {
-        b'+' => (Qualifier::Pass, &term[1..]),
-        b'-' => (Qualifier::Fail, &term[1..]),
-        b'~' => (Qualifier::SoftFail, &term[1..]),
-        b'?' => (Qualifier::Neutral, &term[1..]),
-        _ => (Qualifier::Pass, term),
+    let (is_pass, rest) = match term.split_at_checked(1)? {
+        ("+", rest) => (true, rest),
+        ("-" | "~" | "?", rest) => (false, rest),
+        _ => (true, term),
     };
     let end = rest.find([':', '/']).unwrap_or(rest.len());
     let (name, argument) = rest.split_at(end);
     let value = argument.strip_prefix(':');
     let mechanism = match name.to_ascii_lowercase().as_str() {
         "all" if argument.is_empty() => Mechanism::All,
-        "include" => Mechanism::Include {
-            macro_string: domain_spec(value?)?,
-        },
-        "exists" => Mechanism::Exists {
-            macro_string: domain_spec(value?)?,
-        },
+        "include" => look_up(Kind::Record, Some(DomainSpec::parse(value?)?)),
+        "exists" => look_up(Kind::Exists, Some(DomainSpec::parse(value?)?)),
         "a" => {
-            let (macro_string, ip4_mask, ip6_mask) = host(argument)?;
-            Mechanism::A {
-                macro_string,
-                ip4_mask,
-                ip6_mask,
-            }
+            let (domain, lengths) = host(argument)?;
+            look_up(Kind::Host(lengths), domain)
         }
         "mx" => {
-            let (macro_string, ip4_mask, ip6_mask) = host(argument)?;
-            Mechanism::Mx {
-                macro_string,
-                ip4_mask,
-                ip6_mask,
-            }
+            let (domain, lengths) = host(argument)?;
+            look_up(Kind::Exchanges(lengths), domain)
         }
-        "ptr" => Mechanism::Ptr {
-            macro_string: match value {
-                Some(value) => domain_spec(value)?,
-                None if argument.is_empty() => Macro::None,
-                None => return None,
-            },
+        "ptr" => match value {
+            Some(value) => look_up(Kind::Pointer, Some(DomainSpec::parse(value)?)),
+            None if argument.is_empty() => look_up(Kind::Pointer, None),
+            None => return None,
         },
         "ip4" => {
-            let (addr, length) = network(value?);
-            Mechanism::Ip4 {
-                addr: addr.parse::<Ipv4Addr>().ok()?,
-                mask: mask4(length)?,
-            }
+            let (address, length) = network(value?);
+            let address = address.parse::<Ipv4Addr>().ok()?;
+            Mechanism::Network(Ipv4Net::new_assert(address, prefix_length(length, 32)?).into())
         }
         "ip6" => {
-            let (addr, length) = network(value?);
-            Mechanism::Ip6 {
-                addr: addr.parse::<Ipv6Addr>().ok()?,
-                mask: mask6(length)?,
-            }
+            let (address, length) = network(value?);
+            let address = address.parse::<Ipv6Addr>().ok()?;
+            Mechanism::Network(Ipv6Net::new_assert(address, prefix_length(length, 128)?).into())
         }
         _ => return None,
     };
-    Some(Directive::new(qualifier, mechanism))
+    Some(Directive { is_pass, mechanism })
+}
+
+fn look_up(kind: Kind, domain: Option<DomainSpec>) -> Mechanism {
+    Mechanism::LookUp(LookUp { kind, domain })
 }
 
 /// `[ ":" domain-spec ] [ "/" length ] [ "//" length ]`: whose addresses, and how much of them must be alike.
-fn host(argument: &str) -> Option<(Macro, u32, u128)> {
+fn host(argument: &str) -> Option<(Option<DomainSpec>, Lengths)> {
     // A slash inside a macro is a delimiter of that macro.
     let after_macros = argument.rfind('}').map_or(0, |at| at + 1);
     let slash = argument[after_macros..].find('/');
     let (domain, lengths) = argument.split_at(slash.map_or(argument.len(), |at| after_macros + at));
     let domain = match domain.strip_prefix(':') {
-        Some(domain) => domain_spec(domain)?,
-        None if domain.is_empty() => Macro::None,
+        Some(domain) => Some(DomainSpec::parse(domain)?),
+        None if domain.is_empty() => None,
         None => return None,
     };
     let (v4, v6) = match lengths.split_once("//") {
@@ -149,7 +192,11 @@ fn host(argument: &str) -> Option<(Macro, u32, u128)> {
         None if v4.is_empty() => None,
         None => return None,
     };
-    Some((domain, mask4(v4)?, mask6(v6)?))
+    let lengths = Lengths {
+        v4: prefix_length(v4, 32)?,
+        v6: prefix_length(v6, 128)?,
+    };
+    Some((domain, lengths))
 }
 
 /// `address [ "/" length ]`
@@ -160,17 +207,7 @@ fn network(value: &str) -> (&str, Option<&str>) {
     }
 }
 
-fn mask4(length: Option<&str>) -> Option<u32> {
-    let length = prefix_length(length, 32)?;
-    Some(u32::MAX.checked_shl(32 - length).unwrap_or(0))
-}
-
-fn mask6(length: Option<&str>) -> Option<u128> {
-    let length = prefix_length(length, 128)?;
-    Some(u128::MAX.checked_shl(128 - length).unwrap_or(0))
-}
-
-fn prefix_length(text: Option<&str>, most: u32) -> Option<u32> {
+fn prefix_length(text: Option<&str>, most: u8) -> Option<u8> {
     let Some(text) = text else {
         return Some(most);
     };
@@ -178,36 +215,6 @@ fn prefix_length(text: Option<&str>, most: u32) -> Option<u32> {
     let is_number = is_number && (text == "0" || !text.starts_with('0'));
     let length = text.parse().ok().filter(|_| is_number)?;
     (length <= most).then_some(length)
-}
-
-/// A domain, with macros to be filled in (§7.1). It ends in a macro or in a top-level domain, which is not a number.
-fn domain_spec(text: &str) -> Option<Macro> {
-    let name = text.strip_suffix('.').unwrap_or(text);
-    let ends_well = text.ends_with('}')
-        || name.rsplit_once('.').is_some_and(|(_, top)| {
-            top.starts_with(|first: char| first.is_ascii_alphanumeric())
-                && top.bytes().any(|byte| !byte.is_ascii_digit())
-        });
-    let parsed = Macro::parse(text.as_bytes()).ok().filter(|_| ends_well)?;
-    let only_in_explanations = variables(&parsed).any(|variable| {
-        matches!(
-            variable,
-            Variable::SmtpIp | Variable::HostDomain | Variable::CurrentTime
-        )
-    });
-    (!only_in_explanations).then_some(parsed)
-}
-
-/// What a macro depends on.
-pub(super) fn variables(text: &Macro) -> impl Iterator<Item = Variable> {
-    let parts = match text {
-        Macro::List(parts) => parts,
-        single => std::slice::from_ref(single),
-    };
-    parts.iter().filter_map(|part| match part {
-        Macro::Variable { letter, .. } => Some(*letter),
-        Macro::Literal(_) | Macro::List(_) | Macro::None => None,
-    })
 }
 
 #[cfg(test)]

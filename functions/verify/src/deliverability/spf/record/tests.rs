@@ -1,6 +1,6 @@
 use super::*;
 
-fn read(record: &str) -> Result<Spf, String> {
+fn read(record: &str) -> Result<Vec<Directive>, String> {
     parse(record.as_bytes()).map_err(|term| String::from_utf8_lossy(term).into_owned())
 }
 
@@ -25,30 +25,67 @@ fn a_record_begins_with_its_version_and_a_space_or_nothing() {
 fn every_kind_of_term_is_read() {
     let record = "v=spf1 +a -mx:mail.example.com ~ip4:192.0.2.0/24 ?ip6:2001:db8::/32 include:_spf.example.com. \
         exists:%{ir}.%{v}.x.%{d2} ptr ptr:example.com A/24//64 a:h.example.com//0 ip4:0.0.0.0/0 unknown=x:y exp=e.%{d} -all";
-    let spf = read(record).expect("a record");
-    assert_eq!(spf.directives.len(), 12);
-    assert!(spf.exp.is_some() && spf.redirect.is_none());
-    let [.., a, named, every, all] = &*spf.directives else {
-        panic!("twelve");
-    };
+    let terms = read(record).expect("a record");
+    let kinds = terms.iter().map(|term| match &term.mechanism {
+        Mechanism::All => "all".to_owned(),
+        Mechanism::Network(network) => network.to_string(),
+        Mechanism::LookUp(LookUp { kind, domain }) => {
+            format!(
+                "{kind:?} {}",
+                if domain.is_some() { "named" } else { "own" }
+            )
+        }
+    });
     assert_eq!(
-        a.mechanism,
-        Mechanism::A {
-            macro_string: Macro::None,
-            ip4_mask: 0xffff_ff00,
-            ip6_mask: u128::MAX << 64
-        }
+        kinds.collect::<Vec<_>>(),
+        [
+            "Host(Lengths { v4: 32, v6: 128 }) own",
+            "Exchanges(Lengths { v4: 32, v6: 128 }) named",
+            "192.0.2.0/24",
+            "2001:db8::/32",
+            "Record named",
+            "Exists named",
+            "Pointer own",
+            "Pointer named",
+            "Host(Lengths { v4: 24, v6: 64 }) own",
+            "Host(Lengths { v4: 32, v6: 0 }) named",
+            "0.0.0.0/0",
+            "all",
+        ]
     );
-    assert!(matches!(
-        named.mechanism,
-        Mechanism::A {
-            ip4_mask: u32::MAX,
-            ip6_mask: 0,
-            ..
-        }
-    ));
-    assert!(matches!(every.mechanism, Mechanism::Ip4 { mask: 0, .. }));
-    assert_eq!(*all, Directive::new(Qualifier::Fail, Mechanism::All));
+    let letting: Vec<_> = terms.iter().map(|term| term.is_pass).collect();
+    assert_eq!(letting[..5], [true, false, false, false, true]);
+    assert!(!letting[11]);
+}
+
+#[test]
+fn a_redirect_stands_last_unless_all_leaves_nothing_to_it() {
+    for (record, terms) in [
+        ("v=spf1 redirect=a.example mx", 2),
+        ("v=spf1 redirect=a.example -all", 1),
+        ("v=spf1 -all redirect=a.example", 1),
+    ] {
+        let read = read(record).expect(record);
+        assert_eq!(read.len(), terms, "{record}");
+        let last = &read[terms - 1];
+        let leads = matches!(&last.mechanism, Mechanism::LookUp(it) if it.kind == Kind::Record);
+        assert_eq!((leads, last.is_pass), (terms == 2, terms == 2), "{record}");
+    }
+}
+
+#[test]
+fn addresses_are_alike_to_the_length_of_their_kind() {
+    let lengths = Lengths { v4: 24, v6: 64 };
+    for (one, other, alike) in [
+        ("192.0.2.1", "192.0.2.254", true),
+        ("192.0.2.1", "192.0.3.1", false),
+        ("2001:db8::1", "2001:db8::ffff", true),
+        ("2001:db8::1", "2001:db8:0:1::1", false),
+        ("192.0.2.1", "2001:db8::1", false),
+    ] {
+        let [a, b] = [one, other].map(|it| it.parse().expect("an address"));
+        assert_eq!(lengths.alike(a, b), alike, "{one} {other}");
+    }
 }
 
 #[test]
@@ -65,6 +102,7 @@ fn the_first_term_that_is_none_is_named() {
         ("v=spf1 include _spf.example.com", "include"),
         ("v=spf1 include:", "include:"),
         ("v=spf1 include:localhost", "include:localhost"),
+        ("v=spf1 include:a.b_c", "include:a.b_c"),
         ("v=spf1 a:192.0.2.1", "a:192.0.2.1"),
         ("v=spf1 a/33", "a/33"),
         ("v=spf1 a/24/64", "a/24/64"),

@@ -1,0 +1,219 @@
+//! What the SPF record of a domain says of a server, with all that it includes: `check_host()` of RFC 7208 §4.
+
+use std::net::IpAddr;
+
+use shared::smtp::Dialer;
+
+use super::hosts::{Hosts, Unknown, Verdict};
+use super::macros::Mail;
+use super::record::{Directive, Kind, LookUp, Mechanism, is_spf, parse};
+use super::{Flaw, Invalid};
+use crate::deliverability::Sending;
+use crate::dns::{Unasked, texts};
+
+/// The most look-ups that a receiver makes after the first (RFC 7208 §4.6.4).
+const MAX_LOOKUPS: usize = 10;
+/// The most servers of one `mx` term (§4.6.4).
+const MAX_EXCHANGES: usize = 10;
+/// The most characters of a term that are shown.
+const SHOWN: usize = 64;
+
+/// Why there is no evaluation.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    Flaw(Flaw),
+    Unasked(Unasked),
+}
+
+impl From<Flaw> for Stop {
+    fn from(flaw: Flaw) -> Self {
+        Self::Flaw(flaw)
+    }
+}
+
+impl From<Unasked> for Stop {
+    fn from(unasked: Unasked) -> Self {
+        Self::Unasked(unasked)
+    }
+}
+
+/// What the records say.
+#[derive(Debug)]
+pub(super) struct Evaluation {
+    /// Whether the server may send, where its address is known and no term stands in the way of which it is not known whether it matches.
+    pub(super) passes: Verdict,
+    /// Whether a term means another thing for each server that sends.
+    pub(super) is_incomplete: bool,
+    /// The domains whose records were read.
+    records: Vec<String>,
+}
+
+impl Evaluation {
+    /// Whether the record of one of these domains is included.
+    pub(super) fn includes(&self, domains: &[&str]) -> bool {
+        let mut keys = domains.iter().map(|domain| key(domain));
+        keys.any(|key| self.records.contains(&key))
+    }
+}
+
+/// Evaluates the record of the sender's domain, as a receiver does to whom a mail comes from `server`; without that, only the records
+/// are read. All of them are, those after a term that matches as well: any may be wrong. It ends by itself: every record but the first
+/// costs one of the ten look-ups.
+///
+/// # Errors
+/// What is wrong with the records, the first in their order; or that DNS did not answer.
+pub(super) async fn evaluate(
+    dialer: &Dialer,
+    sending: &Sending<'_>,
+    server: Option<IpAddr>,
+) -> Result<Evaluation, Stop> {
+    let sender = sending.sender.to_wire();
+    let mut evaluator = Evaluator {
+        dialer,
+        mail: Mail {
+            sender: &sender,
+            server,
+        },
+        hosts: Hosts::new(dialer, sending.port, server),
+        path: Vec::new(),
+        lookups: 0,
+        is_incomplete: false,
+        records: Vec::new(),
+    };
+    let passes = evaluator.check_host(key(&sending.domain)).await?;
+    Ok(Evaluation {
+        passes: passes.ok_or(Flaw::Missing)?,
+        is_incomplete: evaluator.is_incomplete,
+        records: evaluator.records,
+    })
+}
+
+#[derive(Debug)]
+struct Evaluator<'a> {
+    dialer: &'a Dialer,
+    mail: Mail<'a>,
+    hosts: Hosts<'a>,
+    /// The domains whose records lead to where we are.
+    path: Vec<String>,
+    lookups: usize,
+    is_incomplete: bool,
+    records: Vec<String>,
+}
+
+impl Evaluator<'_> {
+    /// Whether the record of a domain, if it has one, lets the server send.
+    async fn check_host(&mut self, domain: String) -> Result<Option<Verdict>, Stop> {
+        let Some(directives) = self.record(&domain).await? else {
+            return Ok(None);
+        };
+        self.records.push(domain.clone());
+        self.path.push(domain);
+        let mut passes = None;
+        for Directive { is_pass, mechanism } in &directives {
+            let matches = self.matches(mechanism).await?;
+            let decided = match matches {
+                Ok(true) => Some(Ok(*is_pass)),
+                Ok(false) => None,
+                Err(unknown) => Some(Err(unknown)),
+            };
+            passes = passes.or(decided);
+            // Nothing after it is looked at (§5.1).
+            if *mechanism == Mechanism::All {
+                break;
+            }
+        }
+        self.path.pop();
+        Ok(Some(passes.unwrap_or(Ok(false))))
+    }
+
+    async fn record(&self, domain: &str) -> Result<Option<Vec<Directive>>, Stop> {
+        let texts = texts(&self.dialer.resolver, domain).await?;
+        let mut records = texts.iter().filter(|text| is_spf(text));
+        let Some(record) = records.next() else {
+            return Ok(None);
+        };
+        if records.next().is_some() {
+            return Err(invalid(domain, Invalid::Several));
+        }
+        match parse(record) {
+            Ok(directives) => Ok(Some(directives)),
+            Err(term) => Err(invalid(domain, Invalid::Term(legible(term)))),
+        }
+    }
+
+    /// Whether a term of the record where we are matches the server.
+    async fn matches(&mut self, mechanism: &Mechanism) -> Result<Verdict, Stop> {
+        let LookUp { kind, domain } = match mechanism {
+            Mechanism::All => return Ok(Ok(true)),
+            Mechanism::Network(network) => {
+                let server = self.mail.server;
+                return Ok(Ok(server.is_some_and(|ip| network.contains(&ip))));
+            }
+            Mechanism::LookUp(look_up) => look_up,
+        };
+        self.lookups += 1;
+        if self.lookups > MAX_LOOKUPS {
+            return Err(Flaw::TooManyLookups.into());
+        }
+        let here = self.path.last().map_or("", |domain| shown(domain));
+        let name = match domain {
+            Some(domain) => domain.expand(self.mail, here),
+            None => Some(here.to_owned()),
+        };
+        let Some(name) = name.map(|name| key(&name)) else {
+            return Ok(self.unjudged());
+        };
+        match kind {
+            Kind::Record => Box::pin(self.include(name)).await,
+            Kind::Host(lengths) => Ok(self.hosts.cover(&[name], *lengths).await),
+            Kind::Exchanges(lengths) => match self.hosts.exchanges(&name).await {
+                Ok(names) if names.len() > MAX_EXCHANGES => Err(Flaw::TooManyLookups.into()),
+                Ok(names) => Ok(self.hosts.cover(&names, *lengths).await),
+                Err(unknown) => Ok(Err(unknown)),
+            },
+            Kind::Exists => Ok(self.hosts.exists(&name).await),
+            // It is for receivers to find a name of the server's address.
+            Kind::Pointer => Ok(self.unjudged()),
+        }
+    }
+
+    async fn include(&mut self, domain: String) -> Result<Verdict, Stop> {
+        if self.path.contains(&domain) {
+            return Err(invalid(&domain, Invalid::Loop));
+        }
+        let absent = invalid(&domain, Invalid::Absent);
+        self.check_host(domain).await?.ok_or(absent)
+    }
+
+    fn unjudged(&mut self) -> Verdict {
+        self.is_incomplete = true;
+        Err(Unknown::Unjudged)
+    }
+}
+
+fn invalid(name: &str, why: Invalid) -> Stop {
+    let at = legible(shown(name).as_bytes());
+    Stop::Flaw(Flaw::Invalid { at, why })
+}
+
+fn key(name: &str) -> String {
+    format!("{}.", shown(name).to_ascii_lowercase())
+}
+
+fn shown(name: &str) -> &str {
+    name.strip_suffix('.').unwrap_or(name)
+}
+
+/// What a stranger wrote, fit to be shown: nothing in it can act on a terminal or a page.
+fn legible(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let fit = |character: char| match character {
+        ' '..='~' => character,
+        _ => char::REPLACEMENT_CHARACTER,
+    };
+    let mut shown: String = text.chars().map(fit).take(SHOWN).collect();
+    if text.chars().count() > SHOWN {
+        shown.push('…');
+    }
+    shown
+}
