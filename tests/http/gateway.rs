@@ -1,20 +1,17 @@
-//! Who calls, behind API Gateway: the request context of an HTTP API event of format 2.0 decides, and nothing else does.
+//! What `gateway` makes of an event of an HTTP API, format 2.0: its request context decides who calls, and nothing else does.
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
-use axum::http::{Extensions, Request};
+use axum::response::IntoResponse;
 use axum::routing::get;
-use http_body_util::BodyExt as _;
+use lambda_http::http::HeaderMap;
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Body, IntoResponse as _, Request};
 use serde_json::{Value, json};
 use shared::metrics::Metrics;
-use shared::web::app::behind_gateway;
 use tests::world::World;
 use tower::ServiceExt as _;
-
-#[derive(Debug, Clone)]
-struct Context(Value);
 
 /// Status, body and request id of a request with this context.
 async fn ask(world: &World, context: Value) -> (u16, Value, String) {
@@ -23,24 +20,24 @@ async fn ask(world: &World, context: Value) -> (u16, Value, String) {
 }
 
 async fn ask_of(routes: Router, context: Value) -> (u16, Value, String) {
-    let found = |extensions: &Extensions| {
-        extensions
-            .get::<Context>()
-            .map_or(Value::Null, |context| context.0.clone())
+    let event = json!({
+        "version": "2.0", "routeKey": "GET /v1/connections", "rawPath": "/v1/connections", "rawQueryString": "", "isBase64Encoded": false,
+        "headers": {"tenant_id": "other", "x-request-id": "forged"}, "requestContext": context,
+    });
+    let request: LambdaRequest = serde_json::from_value(event).expect("an event");
+    let (status, headers, body) = answered(routes, request.into()).await;
+    let id = headers["x-request-id"].to_str().expect("text").to_owned();
+    let Body::Text(body) = body else {
+        panic!("a text, not {body:?}");
     };
-    let gateway = behind_gateway(routes, "tenant_id".to_owned(), Metrics::off(), found);
-    let request = Request::get("/v1/connections")
-        .header("tenant_id", "other")
-        .header("x-request-id", "forged")
-        .extension(Context(context))
-        .body(Body::empty())
-        .expect("a request");
-    let response = gateway.oneshot(request).await.expect("an answer");
-    let id = response.headers()["x-request-id"].to_str().expect("text");
-    let (status, id) = (response.status().as_u16(), id.to_owned());
-    let bytes = response.into_body().collect().await.expect("a body");
-    let body: Value = serde_json::from_slice(&bytes.to_bytes()).expect("JSON");
-    (status, body, id)
+    (status, serde_json::from_str(&body).expect("JSON"), id)
+}
+
+async fn answered(routes: Router, request: Request) -> (u16, HeaderMap, Body) {
+    let app = gateway::app(routes, "tenant_id".to_owned(), Metrics::off());
+    let answer = app.oneshot(request).await.expect("an answer");
+    let (parts, body) = answer.into_response().await.into_parts();
+    (parts.status.as_u16(), parts.headers, body)
 }
 
 fn context(claims: &Value) -> Value {
@@ -65,9 +62,10 @@ async fn the_tenant_and_the_request_id_are_those_of_the_request_context() {
 #[tokio::test]
 async fn no_claims_are_unauthenticated_and_claims_without_a_tenant_are_forbidden() {
     let world = World::start().await;
+    let mut without = context(&json!({}));
+    without["authorizer"] = json!({});
     for (context, status, kind) in [
-        (Value::Null, 401, "/problems/unauthenticated"),
-        (json!({"requestId": "x"}), 401, "/problems/unauthenticated"),
+        (without, 401, "/problems/unauthenticated"),
         (context(&json!({"sub": "u"})), 403, "/problems/forbidden"),
         (
             context(&json!({"tenant_id": ""})),
@@ -77,6 +75,46 @@ async fn no_claims_are_unauthenticated_and_claims_without_a_tenant_are_forbidden
     ] {
         let (got, body, _) = ask(&world, context).await;
         assert_eq!((got, &body["type"]), (status, &json!(kind)), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_no_gateway_has_passed_is_unauthenticated() {
+    let world = World::start().await;
+    let routes = connections::routes(Arc::clone(&world.functions.connections));
+    let request = lambda_http::http::Request::get("/v1/connections")
+        .header("tenant_id", "acme")
+        .body(Body::Empty)
+        .expect("a request");
+    let (status, ..) = answered(routes, request).await;
+    assert_eq!(status, 401);
+}
+
+#[tokio::test]
+async fn an_answer_is_a_text_where_it_is_utf_8_whatever_its_media_type_says() {
+    let told = |media_type: &'static str, body: &'static [u8]| {
+        let answer = move || async move { ([("content-type", media_type)], body).into_response() };
+        Router::new().route("/", get(answer))
+    };
+    for (media_type, body, expected) in [
+        (
+            "application/octet-stream",
+            "è".as_bytes(),
+            Body::Text("è".to_owned()),
+        ),
+        (
+            "text/plain; charset=iso-8859-1",
+            "è".as_bytes(),
+            Body::Text("è".to_owned()),
+        ),
+        ("application/json", b"\xe8", Body::Binary(vec![0xe8])),
+    ] {
+        let request = Request::new(Body::Empty);
+        let (_, headers, body) = answered(told(media_type, body), request).await;
+        assert_eq!(
+            (&body, headers["content-type"].as_bytes()),
+            (&expected, media_type.as_bytes())
+        );
     }
 }
 

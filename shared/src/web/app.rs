@@ -1,17 +1,14 @@
 //! What every function's routes have in common: request ids, problems written out, answers to unknown paths and methods.
 
-use axum::Router;
-use axum::extract::Request;
-use axum::http::{Extensions, HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
-
-use serde::Deserialize;
-use serde_json::Value;
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use tracing::Instrument as _;
 use tracing::Span;
 use tracing::field::{Empty, display};
@@ -19,7 +16,6 @@ use tracing::field::{Empty, display};
 use super::caller::Caller;
 use super::problem::{Problem, ProblemType};
 use crate::clock::Clock;
-use crate::metrics::Metrics;
 use crate::model::ids::{ConnectionId, MessageId};
 
 /// The header that names a request in answers and logs.
@@ -52,61 +48,6 @@ fn unless_preflight(method: &Method, problem: Problem) -> Response {
     } else {
         problem.into_response()
     }
-}
-
-/// Completes a function's routes behind API Gateway, whose authorizer has verified the token. `context` finds the request context of
-/// an HTTP API event of format 2.0 in a request's extensions, as JSON:
-/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>. A request is an invocation,
-/// at whose end `metrics` are written.
-pub fn behind_gateway(
-    routes: Router,
-    tenant_claim: String,
-    metrics: Metrics,
-    context: impl Fn(&Extensions) -> Value + Clone + Send + Sync + 'static,
-) -> Router {
-    let routes = finish(routes, Clock::system()).layer(axum::middleware::map_request(
-        move |mut request: Request| {
-            let context: GatewayContext =
-                serde_json::from_value(context(request.extensions())).unwrap_or_default();
-            let claims = context
-                .authorizer
-                .and_then(|authorizer| authorizer.jwt)
-                .map(|jwt| jwt.claims);
-            request
-                .extensions_mut()
-                .insert(Caller::from_claims(claims.as_ref(), &tenant_claim));
-            if let Some(id) = context.request_id {
-                request.extensions_mut().insert(RequestId(id));
-            }
-            std::future::ready(request)
-        },
-    ));
-    routes.layer(from_fn(move |request: Request, next: Next| {
-        let metrics = metrics.clone();
-        async move {
-            let response = next.run(request).await;
-            let id = response.headers().get(REQUEST_ID);
-            metrics.write(id.and_then(|id| id.to_str().ok()).unwrap_or_default());
-            response
-        }
-    }))
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct GatewayContext {
-    request_id: Option<String>,
-    authorizer: Option<Authorizer>,
-}
-
-#[derive(Deserialize)]
-struct Authorizer {
-    jwt: Option<Jwt>,
-}
-
-#[derive(Deserialize)]
-struct Jwt {
-    claims: HashMap<String, String>,
 }
 
 async fn name_and_write(
