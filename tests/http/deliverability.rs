@@ -2,15 +2,17 @@
 
 mod inside;
 mod spf;
+mod suite;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use shared::dns::Resolver;
+use shared::smtp::Dialer;
 use tests::mail_server::{HOST, MailServer, Script, dialer};
 use tests::name_server::{NameServer, Zone};
-use tests::world::{World, connection, reaching};
+use tests::world::{World, connection, merged, reaching};
 
 /// The mail server has this address, and nobody else.
 const HERE: &str = "127.0.0.1";
@@ -37,6 +39,22 @@ impl Office {
     async fn impatient(resolver: Resolver, names: NameServer, within: Duration) -> Self {
         let mut dialer = dialer();
         dialer.resolver = resolver;
+        Self::dialling(dialer, names, within).await
+    }
+
+    /// Addresses of these networks may be dialled as well.
+    async fn permitting(networks: &[&str], zone: Zone) -> Self {
+        let names = NameServer::start(zone.a(HOST, [HERE])).await;
+        let mut dialer = dialer();
+        dialer.resolver = names.resolver();
+        for network in networks {
+            let network = network.parse().expect("a network");
+            dialer.policy = dialer.policy.allowing(network, None);
+        }
+        Self::dialling(dialer, names, Duration::from_secs(20)).await
+    }
+
+    async fn dialling(dialer: Dialer, names: NameServer, within: Duration) -> Self {
         let world = World::adjusted(dialer, |functions| {
             let verify = Arc::get_mut(&mut functions.verify).expect("nobody shares it yet");
             verify.warnings_within = within;
@@ -64,8 +82,8 @@ impl Office {
     }
 
     async fn report(&self, domain: &str, changes: Value, language: &str) -> Value {
-        let mut draft = connection(reaching(&self.server, changes));
-        draft["sender_email"] = json!(format!("info@{domain}"));
+        let sender = json!({"sender_email": format!("info@{domain}")});
+        let draft = connection(reaching(&self.server, merged(sender, changes)));
         let headers = [
             ("content-type", "application/json"),
             ("accept-language", language),
@@ -278,12 +296,25 @@ async fn what_dns_does_not_answer_is_told_as_not_checked() {
         .servfail("failing.test")
         .servfail("c.test")
         .servfail("_dmarc.c.test");
+    // What is included after a match may be wrong as well, and is not known; what else comes after it does not matter.
+    let failing = with_spf(
+        failing,
+        "e.test",
+        "v=spf1 ip4:127.0.0.1 include:failing.test -all",
+    );
+    let failing = with_spf(
+        failing,
+        "covered.test",
+        "v=spf1 ip4:127.0.0.1 a:failing.test -all",
+    );
     let office = Office::with(failing).await;
+    assert_eq!(office.warned("covered.test").await, Vec::<String>::new());
     for (domain, kinds) in [
         ("a.test", ": SPF."),
         ("b.test", ": SPF."),
         ("c.test", ": MX, SPF, DMARC."),
         ("d.test", ": SPF."),
+        ("e.test", ": SPF."),
     ] {
         assert_eq!(office.warned(domain).await, ["dns_not_checked"]);
         let told = office.told(domain, "en").await;

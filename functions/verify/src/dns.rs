@@ -21,11 +21,11 @@ pub(crate) async fn records(
     name: &str,
     kind: RecordType,
 ) -> Result<Vec<RData>, Unasked> {
-    // What can't be a name does not exist.
-    let Ok(mut name) = Name::from_ascii(name) else {
+    // Any octet may stand in a name, as a `+` in an SPF record's `%{l}` does. What can't be a name does not exist.
+    let labels = name.strip_suffix('.').unwrap_or(name).split('.');
+    let Ok(name) = Name::from_labels(labels.map(str::as_bytes)) else {
         return Ok(Vec::new());
     };
-    name.set_fqdn(true);
     match resolver.client().lookup(name, kind).await {
         Ok(found) => Ok(found.answers().iter().map(|it| it.data.clone()).collect()),
         Err(error) if error.is_no_records_found() => Ok(Vec::new()),

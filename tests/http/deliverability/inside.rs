@@ -132,7 +132,13 @@ async fn only_the_third_look_up_that_finds_nothing_breaks_a_record_and_only_befo
         "after.test",
         "v=spf1 ip4:127.0.0.1 a:a.no.test mx:b.no.test a:c.no.test -all",
     );
+    let zone = with_spf(
+        zone,
+        "judged.test",
+        "v=spf1 a:a.no.test mx:b.no.test a:c.no.test ptr -all",
+    );
     let office = Office::with(zone).await;
+    assert_eq!(office.warned("judged.test").await, ["spf_invalid"]);
     assert_eq!(office.warned("two.test").await, Vec::<String>::new());
     assert_eq!(office.warned("three.test").await, ["spf_invalid"]);
     assert_eq!(office.warned("after.test").await, Vec::<String>::new());

@@ -28,6 +28,9 @@ async fn a_server_is_covered_by_its_address_or_by_what_has_it() {
         .a("1.test", ["1.1.1.1"])
         .a("host.test", [HERE])
         .mx("other.test", 5, "host.test")
+        .mx("half.test", 5, "host.test")
+        .mx("half.test", 10, "failing.test")
+        .servfail("failing.test")
         .txt("deep.test", "v=spf1 include:deeper.test -all")
         .txt("deeper.test", "v=spf1 ip4:127.0.0.0/8 -all")
         .a("1.0.0.127.in-addr.exists.test", ["127.0.0.2"])
@@ -37,6 +40,7 @@ async fn a_server_is_covered_by_its_address_or_by_what_has_it() {
         "v=spf1 a -all",
         "v=spf1 a:host.test -all",
         "v=spf1 mx:other.test/24 -all",
+        "v=spf1 mx:half.test -all",
         "v=spf1 include:deep.test -all",
         "v=spf1 redirect=deep.test",
         "V=SPF1  IP4:127.0.0.1  -ALL",
@@ -96,8 +100,8 @@ async fn a_record_that_receivers_can_not_use_is_invalid() {
         .txt("broken.test", "v=spf1 ipv4:127.0.0.1")
         .txt("twice.test", "v=spf1 a")
         .txt("twice.test", "v=spf1 mx")
-        .txt("round.test", "v=spf1 include:about.test")
-        .txt("about.test", "v=spf1 redirect=round.test")
+        .txt("round.test", "v=spf1 include:About.test")
+        .txt("about.test", "v=spf1 redirect=ROUND.test")
         .txt("text.test", "hello");
     let records = [
         "v=spf1 ip4:127.0.0.1 ipv4:192.0.2.1 -all",
@@ -121,12 +125,80 @@ async fn a_record_that_receivers_can_not_use_is_invalid() {
 }
 
 #[tokio::test]
+async fn a_server_is_judged_by_its_ipv6_address_where_it_has_no_other() {
+    let zone = Zone::new()
+        .aaaa("six.test", ["2001:db8::1"])
+        .aaaa("near.test", ["2001:db8::2"])
+        .a("four.test", ["1.1.1.1"])
+        .a(
+            &format!("1.{}8.b.d.0.1.0.0.2.ip6.list.test", "0.".repeat(23)),
+            ["1.1.1.1"],
+        );
+    let records = [
+        ("v=spf1 ip6:2001:db8::/32 -all", None),
+        ("v=spf1 a:six.test -all", None),
+        ("v=spf1 a:near.test/32//64 -all", None),
+        ("v=spf1 exists:%{ir}.%{v}.list.test -all", None),
+        ("v=spf1 a:near.test//128 -all", Some("spf_not_covered")),
+        (
+            "v=spf1 ip4:0.0.0.0/0 a:four.test/0 -all",
+            Some("spf_not_covered"),
+        ),
+    ];
+    let zone = with_each(zone, &records.map(|(record, _)| record));
+    // The tests dial no IPv6, so that nobody is called.
+    let office = Office::permitting(&["2001:db8::/32"], zone).await;
+    for (n, (record, expected)) in records.into_iter().enumerate() {
+        let report = office
+            .report(&format!("{n}.test"), json!({"host": "six.test"}), "en")
+            .await;
+        assert_eq!(codes(&report), Vec::from_iter(expected), "{record}");
+    }
+}
+
+#[tokio::test]
+async fn what_stands_before_the_at_sign_is_asked_for_as_it_is() {
+    let zone = with_spf(
+        Zone::new(),
+        "acme.test",
+        "v=spf1 include:%{l}.who.test -all",
+    )
+    .txt("info+tag.who.test", "v=spf1 ip4:127.0.0.1 -all");
+    let office = Office::with(zone).await;
+    for (sender, expected) in [
+        ("info+tag@acme.test", None),
+        ("info+other@acme.test", Some("spf_invalid")),
+        // Such a one matches nothing.
+        ("posté@acme.test", Some("spf_not_covered")),
+    ] {
+        let report = office
+            .report("acme.test", json!({"sender_email": sender}), "en")
+            .await;
+        assert_eq!(codes(&report), Vec::from_iter(expected), "{sender}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_wrong_in_a_record_is_shown_without_what_could_act_on_a_page() {
     let term = format!("x\u{202e}\u{7f}{}", "y".repeat(100));
     let zone = with_spf(Zone::new(), "odd.test", &format!("v=spf1 {term} -all"));
     let told = Office::with(zone).await.told("odd.test", "en").await;
     let shown = format!("\"x\u{fffd}\u{fffd}{}…\"", "y".repeat(61));
     assert!(told.contains(&shown), "{told}");
+
+    let sentence = "v=spf1 include:call%_me%_now<b>.example.com -all";
+    let zone = with_spf(Zone::new(), "odd.test", sentence);
+    let told = Office::with(zone).await.told("odd.test", "en").await;
+    let shown = "because call\u{fffd}me\u{fffd}now\u{fffd}b\u{fffd}.example.com has no SPF";
+    assert!(told.contains(shown), "{told}");
+}
+
+#[tokio::test]
+async fn a_long_domain_is_told_from_what_it_leads_to() {
+    let domain = format!("{}.{}.test", "a".repeat(60), "b".repeat(60));
+    let zone = with_spf(Zone::new(), &domain, "v=spf1 ipv4:127.0.0.1 -all");
+    let told = Office::with(zone).await.told(&domain, "en").await;
+    assert!(told.contains("Correct or remove that part"), "{told}");
 }
 
 #[tokio::test]
@@ -175,7 +247,7 @@ async fn a_known_providers_server_is_covered_by_its_include_however_deep() {
     let zone = with_each(
         Zone::new()
             .txt("ours.test", "v=spf1 include:deeper.test ?all")
-            .txt("deeper.test", "v=spf1 redirect=_spf.google.com")
+            .txt("deeper.test", "v=spf1 redirect=_spf.Google.com")
             .txt("_spf.google.com", "v=spf1 ip4:192.0.2.0/24 ~all")
             .a("smtp.gmail.com", [HERE]),
         &[
@@ -183,6 +255,9 @@ async fn a_known_providers_server_is_covered_by_its_include_however_deep() {
             "v=spf1 redirect=_spf.google.com",
             "v=spf1 include:%{h}.hosted.test -all",
             "v=spf1 ip4:127.0.0.1 -all",
+            "v=spf1 ptr -all",
+            "v=spf1 -include:_spf.google.com ?include:ours.test +all",
+            "v=spf1 -include:_spf.google.com include:ours.test -all",
         ],
     );
     let zone = with_mail(zone, "none.test").txt("_dmarc.gmail.com", "v=DMARC1; p=none");
@@ -195,6 +270,10 @@ async fn a_known_providers_server_is_covered_by_its_include_however_deep() {
         ("2.test", None),
         // The address at which mail is submitted is not the one it is sent from.
         ("3.test", Some("spf_not_covered")),
+        ("4.test", None),
+        // It is named, but not as one that may send.
+        ("5.test", Some("spf_not_covered")),
+        ("6.test", None),
         ("none.test", Some("spf_missing")),
         // Nobody but Google can change what is in its DNS.
         ("gmail.com", None),

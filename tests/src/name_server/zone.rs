@@ -205,10 +205,10 @@ impl Entry {
     }
 }
 
+/// Of any octets but dots; `.` is the root.
 fn dns_name(text: &str) -> Name {
-    let mut name = Name::from_ascii(text).expect("a name");
-    name.set_fqdn(true);
-    name
+    let labels = text.split('.').filter(|label| !label.is_empty());
+    Name::from_labels(labels.map(str::as_bytes)).expect("a name")
 }
 
 /// How a name is looked up: in lower case, without its final dot.

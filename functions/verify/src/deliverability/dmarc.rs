@@ -65,19 +65,26 @@ enum Policy {
     Reject,
 }
 
-/// The tags of a DMARC record, each with its value; nothing where the text is none: those begin with their version (§6.4).
+/// The tags of a DMARC record, each with its value; nothing where the text is none. Its version comes first (§6.3).
 fn tags(text: &[u8]) -> Option<Vec<(String, String)>> {
     let text = String::from_utf8_lossy(text);
-    let tags = text.split(';').filter_map(|tag| {
-        let (name, value) = tag.split_once('=')?;
-        Some((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
-    });
-    let tags: Vec<_> = tags.collect();
-    let (name, version) = tags.first()?;
-    (name == "v" && version == "DMARC1").then_some(tags)
+    let (version, rest) = text.split_once(';').unwrap_or((&text, ""));
+    if tag(version)? != ("v".to_owned(), "DMARC1".to_owned()) {
+        return None;
+    }
+    Some(rest.split(';').filter_map(tag).collect())
 }
 
-/// The record's policy for its own domain, or for the domains below. None where it has none that receivers follow (§6.6.3).
+/// `name=value`, with blanks around each (§6.4).
+fn tag(text: &str) -> Option<(String, String)> {
+    let blank = [' ', '\t'];
+    let (name, value) = text.split_once('=')?;
+    let name = name.trim_matches(blank).to_ascii_lowercase();
+    Some((name, value.trim_matches(blank).to_owned()))
+}
+
+/// The record's policy for its own domain, or for the domains below. None where `p` is missing or wrong, or `sp` is wrong (§6.6.3): what
+/// receivers then do, "nothing" or "nothing but reports", is no policy either.
 fn policy(tags: &[(String, String)], inherited: bool) -> Option<Policy> {
     let read = |name: &str| {
         let mut values = tags.iter().filter(|(it, _)| it == name);
@@ -120,7 +127,9 @@ mod tests {
             "v=dmarc1; p=none",
             "p=none; v=DMARC1",
             "v=spf1 -all",
-            ";v=DMARC",
+            ";v=DMARC1; p=none",
+            "x; v=DMARC1; p=none",
+            "v=DMARC1 p=none",
         ] {
             assert!(tags(text.as_bytes()).is_none(), "{text}");
         }
@@ -156,7 +165,7 @@ mod tests {
             ("p=reject, sp=none", None, None),
             ("sp=reject", None, None),
             ("p=reject; sp=all", None, None),
-            ("p=reject; p=none", None, None),
+            ("p=none; p=none", None, None),
         ] {
             let tags = tags(format!("v=DMARC1; {record}").as_bytes()).expect("a record");
             assert_eq!(
@@ -184,5 +193,14 @@ mod tests {
                 "example.com"
             ]
         );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_octets_are_read_without_a_panic(text in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60)) {
+            if let Some(tags) = tags(&[b"v=DMARC1;".as_slice(), &text].concat()) {
+                let _ = policy(&tags, true);
+            }
+        }
     }
 }

@@ -289,7 +289,7 @@ fn dmarc(flaw: &dmarc::Flaw, domain: &str, ascii_domain: &str, language: Languag
             "{at} has more than one DMARC record, so receivers ignore them all. Keep one TXT record that begins with \"v=DMARC1\"."
         ),
         (Language::English, dmarc::Flaw::Unreadable { at }) => format!(
-            "The DMARC record at {at} can't be read, so receivers ignore it. It should look like \"v=DMARC1; p=quarantine\"."
+            "The DMARC record at {at} can't be used, so receivers follow no policy of it. It should look like \"v=DMARC1; p=quarantine\"."
         ),
         (Language::English, dmarc::Flaw::None { at, inherited }) => {
             let tag = tag(inherited);
@@ -311,7 +311,7 @@ fn dmarc(flaw: &dmarc::Flaw, domain: &str, ascii_domain: &str, language: Languag
              \"v=DMARC1\"."
         ),
         (Language::Italian, dmarc::Flaw::Unreadable { at }) => format!(
-            "Il record DMARC di {at} non è leggibile, e i server destinatari lo ignorano. Dovrebbe essere come \"v=DMARC1; \
+            "Il record DMARC di {at} non è utilizzabile, e i server destinatari non vi trovano alcuna regola. Dovrebbe essere come \"v=DMARC1; \
              p=quarantine\"."
         ),
         (Language::Italian, dmarc::Flaw::None { at, inherited }) => {

@@ -16,10 +16,12 @@ const MAX_LOOKUPS: usize = 10;
 /// The most servers of one `mx` term (§4.6.4).
 const MAX_EXCHANGES: usize = 10;
 /// The most characters of a term that are shown.
-const SHOWN: usize = 64;
+const MAX_TERM: usize = 64;
+/// The most characters of a name that are shown: all that it may have.
+const MAX_NAME: usize = 253;
 
 /// Why there is no evaluation.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Stop {
     Flaw(Flaw),
     Unasked(Unasked),
@@ -40,11 +42,12 @@ impl From<Unasked> for Stop {
 /// What the records say.
 #[derive(Debug)]
 pub(super) struct Evaluation {
-    /// Whether the server may send, where its address is known and no term stands in the way of which it is not known whether it matches.
+    /// Whether the server may send. Not known without its address, nor where that hangs on a term of which it is not known whether it
+    /// matches.
     pub(super) passes: Verdict,
     /// Whether a term means another thing for each server that sends.
     pub(super) is_incomplete: bool,
-    /// The domains whose records were read.
+    /// The domains whose records were read, but for those of which a term says that they may not send.
     records: Vec<String>,
 }
 
@@ -57,11 +60,11 @@ impl Evaluation {
 }
 
 /// Evaluates the record of the sender's domain, as a receiver does to whom a mail comes from `server`; without that, only the records
-/// are read. All of them are, those after a term that matches as well: any may be wrong. It ends by itself: every record but the first
+/// are read. All of them are, those after a term that matches as well, as any may be wrong. It ends by itself: every record but the first
 /// costs one of the ten look-ups.
 ///
 /// # Errors
-/// What is wrong with the records, the first in their order; or that DNS did not answer.
+/// What is wrong with the records, the first in their order; or that one of them could not be had.
 pub(super) async fn evaluate(
     dialer: &Dialer,
     sending: &Sending<'_>,
@@ -110,7 +113,11 @@ impl Evaluator<'_> {
         self.path.push(domain);
         let mut passes = None;
         for Directive { is_pass, mechanism } in &directives {
+            let known = self.records.len();
             let matches = self.matches(mechanism).await?;
+            if !is_pass {
+                self.records.truncate(known);
+            }
             let decided = match matches {
                 Ok(true) => Some(Ok(*is_pass)),
                 Ok(false) => None,
@@ -118,7 +125,7 @@ impl Evaluator<'_> {
             };
             passes = passes.or(decided);
             // Nothing after it is looked at (§5.1).
-            if *mechanism == Mechanism::All {
+            if matches!(mechanism, Mechanism::All) {
                 break;
             }
         }
@@ -137,7 +144,11 @@ impl Evaluator<'_> {
         }
         match parse(record) {
             Ok(directives) => Ok(Some(directives)),
-            Err(term) => Err(invalid(domain, Invalid::Term(legible(term)))),
+            // Nothing in it can act on a terminal; a page escapes it, as it does all texts.
+            Err(term) => {
+                let term = legible(term, |it| (' '..='~').contains(&it), MAX_TERM);
+                Err(invalid(domain, Invalid::Term(term)))
+            }
         }
     }
 
@@ -161,8 +172,12 @@ impl Evaluator<'_> {
             None => Some(here.to_owned()),
         };
         let Some(name) = name.map(|name| key(&name)) else {
-            return Ok(self.unjudged());
+            return Ok(self.differs());
         };
+        // A local part that is not ASCII matches nothing (RFC 8616 §4).
+        if !name.is_ascii() {
+            return Ok(Ok(false));
+        }
         match kind {
             Kind::Record => Box::pin(self.include(name)).await,
             Kind::Host(lengths) => Ok(self.hosts.cover(&[name], *lengths).await),
@@ -173,7 +188,7 @@ impl Evaluator<'_> {
             },
             Kind::Exists => Ok(self.hosts.exists(&name).await),
             // It is for receivers to find a name of the server's address.
-            Kind::Pointer => Ok(self.unjudged()),
+            Kind::Pointer => Ok(self.differs()),
         }
     }
 
@@ -185,14 +200,17 @@ impl Evaluator<'_> {
         self.check_host(domain).await?.ok_or(absent)
     }
 
-    fn unjudged(&mut self) -> Verdict {
+    /// A term that means another thing for each server that sends.
+    fn differs(&mut self) -> Verdict {
         self.is_incomplete = true;
         Err(Unknown::Unjudged)
     }
 }
 
 fn invalid(name: &str, why: Invalid) -> Stop {
-    let at = legible(shown(name).as_bytes());
+    // A name may hold anything; what no host has is not repeated.
+    let fit = |it: char| it.is_ascii_alphanumeric() || "-_.".contains(it);
+    let at = legible(shown(name).as_bytes(), fit, MAX_NAME);
     Stop::Flaw(Flaw::Invalid { at, why })
 }
 
@@ -204,15 +222,15 @@ fn shown(name: &str) -> &str {
     name.strip_suffix('.').unwrap_or(name)
 }
 
-/// What a stranger wrote, fit to be shown: nothing in it can act on a terminal or a page.
-fn legible(text: &[u8]) -> String {
+/// What a stranger wrote, of these characters and no longer than that.
+fn legible(text: &[u8], fit: impl Fn(char) -> bool, most: usize) -> String {
     let text = String::from_utf8_lossy(text);
-    let fit = |character: char| match character {
-        ' '..='~' => character,
+    let fitted = text.chars().map(|it| match it {
+        it if fit(it) => it,
         _ => char::REPLACEMENT_CHARACTER,
-    };
-    let mut shown: String = text.chars().map(fit).take(SHOWN).collect();
-    if text.chars().count() > SHOWN {
+    });
+    let mut shown: String = fitted.take(most).collect();
+    if text.chars().count() > most {
         shown.push('…');
     }
     shown

@@ -11,7 +11,7 @@ use crate::dns::{self, Unasked};
 
 /// The most look-ups that may find nothing (RFC 7208 §4.6.4).
 const MAX_VOID: usize = 2;
-/// The most questions of one walk. Receivers have no such limit: ten `mx` terms of ten servers make 110.
+/// The most questions for one sender's records, beside those for the records. Receivers have no such limit: ten `mx` terms of ten servers make 110.
 const MAX_QUESTIONS: usize = 40;
 
 /// Why it is not known whether a term matches.
@@ -66,16 +66,19 @@ impl<'a> Hosts<'a> {
             IpAddr::V4(_) => RecordType::A,
             IpAddr::V6(_) => RecordType::AAAA,
         };
-        let mut addresses = Vec::new();
+        let mut is_void = true;
         for name in names {
-            addresses.extend(self.addresses(name, kind).await?);
+            let found = self.addresses(name, kind).await?;
+            if found.iter().any(|host| lengths.alike(*host, server)) {
+                return Ok(true);
+            }
+            is_void &= found.is_empty();
         }
-        self.void += usize::from(addresses.is_empty());
+        self.void += usize::from(is_void);
         if self.void > MAX_VOID {
             return Err(Unknown::TooManyVoid);
         }
-        let mut addresses = addresses.into_iter();
-        Ok(addresses.any(|host| lengths.alike(host, server)))
+        Ok(false)
     }
 
     /// The servers that an `mx` term means.
@@ -86,7 +89,12 @@ impl<'a> Hosts<'a> {
         self.ask()?;
         let found = dns::exchanges(&self.dialer.resolver, domain).await?;
         let found = found.into_iter().filter(|it| !it.exchange.is_root());
-        Ok(found.map(|it| it.exchange.to_ascii()).collect())
+        // Not as a zone's file has them, where what is special is escaped.
+        let names = found.map(|it| {
+            let labels: Vec<_> = it.exchange.iter().map(String::from_utf8_lossy).collect();
+            labels.join(".")
+        });
+        Ok(names.collect())
     }
 
     /// Whether the name of an `exists` term has an address: of IPv4, whatever the server has (§5.7). Lists that are asked in this way

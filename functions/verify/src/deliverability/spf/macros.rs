@@ -1,5 +1,6 @@
 //! The domains in an SPF record, with macros that each receiver fills in (RFC 7208 §7): `exists:%{ir}.%{v}._spf.example.com`.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
@@ -10,16 +11,18 @@ const MAX_NAME: usize = 253;
 const DELIMITERS: &str = ".-+,/_=";
 
 /// A domain, as a record has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct DomainSpec(Vec<Part>);
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 enum Part {
     Text(String),
+    /// What `%%`, `%_` and `%-` stand for.
+    Special(&'static str),
     Macro(Macro),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 struct Macro {
     value: Value,
     /// How many of the parts stay, from the right.
@@ -31,7 +34,7 @@ struct Macro {
 }
 
 /// What a macro stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 enum Value {
     Sender,
     LocalPart,
@@ -55,40 +58,31 @@ pub(super) struct Mail<'a> {
 impl DomainSpec {
     /// Reads a `domain-spec` (§7.1): it ends in a macro or in a top-level domain, which is not a number.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let mut parts = Vec::new();
-        let mut rest = text;
-        while let Some((literal, special)) = rest.split_once('%') {
-            parts.push(Part::Text(literal.to_owned()));
-            let (part, after) = match special.split_at_checked(1)? {
-                ("%", after) => (Part::Text("%".to_owned()), after),
-                ("_", after) => (Part::Text(" ".to_owned()), after),
-                ("-", after) => (Part::Text("%20".to_owned()), after),
-                ("{", after) => {
-                    let (inside, after) = after.split_once('}')?;
-                    (Part::Macro(Macro::parse(inside)?), after)
-                }
-                _ => return None,
-            };
-            parts.push(part);
-            rest = after;
+        let parts = macro_string(text)?;
+        match parts.last()? {
+            Part::Text(end) => ends_in_top_level(end).then_some(Self(parts)),
+            Part::Special(_) | Part::Macro(_) => Some(Self(parts)),
         }
-        let ends_in_macro = rest.is_empty() && !parts.is_empty();
-        if !ends_in_macro && !ends_in_top_level(rest) {
-            return None;
-        }
-        parts.push(Part::Text(rest.to_owned()));
-        Some(Self(parts))
     }
 
     /// The name for this mail, in the record of `domain`; none where a macro stands for what is not known.
     pub(super) fn expand(&self, mail: Mail<'_>, domain: &str) -> Option<String> {
-        let mut expanded = String::new();
-        for part in &self.0 {
-            match part {
-                Part::Text(text) => expanded.push_str(text),
-                Part::Macro(it) => expanded.push_str(&it.expand(mail, domain)?),
+        // From its end, as a record may have thousands of macros and a name has an end.
+        let (mut parts, mut length) = (Vec::new(), 0);
+        for part in self.0.iter().rev() {
+            let part = match part {
+                Part::Text(text) => Cow::Borrowed(text.as_str()),
+                Part::Special(text) => Cow::Borrowed(*text),
+                Part::Macro(it) => Cow::Owned(it.expand(mail, domain)?),
+            };
+            length += part.len();
+            parts.push(part);
+            if length > MAX_NAME + ".".len() {
+                break;
             }
         }
+        parts.reverse();
+        let expanded = parts.concat();
         let mut name = expanded.strip_suffix('.').unwrap_or(&expanded);
         while name.len() > MAX_NAME
             && let Some((_, shorter)) = name.split_once('.')
@@ -97,6 +91,38 @@ impl DomainSpec {
         }
         Some(name.to_owned())
     }
+}
+
+/// Whether a text could stand in a record, as the value of a modifier that nobody knows.
+pub(super) fn is_macro_string(text: &str) -> bool {
+    macro_string(text).is_some()
+}
+
+/// Reads a `macro-string` (§7.1).
+fn macro_string(text: &str) -> Option<Vec<Part>> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some((literal, special)) = rest.split_once('%') {
+        if !literal.is_empty() {
+            parts.push(Part::Text(literal.to_owned()));
+        }
+        let (part, after) = match special.split_at_checked(1)? {
+            ("%", after) => (Part::Special("%"), after),
+            ("_", after) => (Part::Special(" "), after),
+            ("-", after) => (Part::Special("%20"), after),
+            ("{", after) => {
+                let (inside, after) = after.split_once('}')?;
+                (Part::Macro(Macro::parse(inside)?), after)
+            }
+            _ => return None,
+        };
+        parts.push(part);
+        rest = after;
+    }
+    if !rest.is_empty() {
+        parts.push(Part::Text(rest.to_owned()));
+    }
+    Some(parts)
 }
 
 fn ends_in_top_level(text: &str) -> bool {

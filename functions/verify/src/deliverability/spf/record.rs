@@ -5,10 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::macros::DomainSpec;
+use super::macros::{DomainSpec, is_macro_string};
 
 /// A term that may match a server.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Directive {
     /// Whether a server that it matches may send (`+`). Of `-`, `~` and `?`, none lets it.
     pub(super) is_pass: bool,
@@ -16,7 +16,7 @@ pub(super) struct Directive {
 }
 
 /// Which servers a term matches.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Mechanism {
     All,
     /// `ip4` and `ip6`
@@ -25,7 +25,7 @@ pub(super) enum Mechanism {
 }
 
 /// What is to be asked of DNS for a term.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct LookUp {
     pub(super) kind: Kind,
     /// Of which domain; without one, of the record's own.
@@ -33,7 +33,7 @@ pub(super) struct LookUp {
 }
 
 /// The kinds of terms that take a look-up (§4.6.4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
     /// `include` and `redirect`
     Record,
@@ -48,7 +48,7 @@ pub(super) enum Kind {
 }
 
 /// How many bits of two addresses must be alike.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Lengths {
     v4: u8,
     v6: u8,
@@ -94,8 +94,9 @@ pub(super) fn parse(record: &[u8]) -> Result<Vec<Directive>, &[u8]> {
                 let known = match name.to_ascii_lowercase().as_str() {
                     "redirect" => &mut redirect,
                     "exp" => &mut explanation,
-                    // Whoever does not know a modifier ignores it (§6).
-                    _ => continue,
+                    // Whoever does not know a modifier ignores it (§6), but for its syntax.
+                    _ if is_macro_string(value) => continue,
+                    _ => return Err(term),
                 };
                 let domain = DomainSpec::parse(value).ok_or(term)?;
                 let given_twice = known.replace(domain).is_some();
@@ -106,7 +107,8 @@ pub(super) fn parse(record: &[u8]) -> Result<Vec<Directive>, &[u8]> {
             None => directives.push(directive(text).ok_or(term)?),
         }
     }
-    let has_all = directives.iter().any(|it| it.mechanism == Mechanism::All);
+    let mut mechanisms = directives.iter().map(|it: &Directive| &it.mechanism);
+    let has_all = mechanisms.any(|it| matches!(it, Mechanism::All));
     // Beside `all`, a `redirect` is ignored (§6.1).
     if let (Some(domain), false) = (redirect, has_all) {
         directives.push(Directive {
@@ -172,31 +174,30 @@ fn look_up(kind: Kind, domain: Option<DomainSpec>) -> Mechanism {
     Mechanism::LookUp(LookUp { kind, domain })
 }
 
-/// `[ ":" domain-spec ] [ "/" length ] [ "//" length ]`: whose addresses, and how much of them must be alike.
+/// `[ ":" domain-spec ] [ "/" length ] [ "//" length ]`: whose addresses, and how much of them must be alike. A domain may have slashes in
+/// it, so that lengths are read from the end.
 fn host(argument: &str) -> Option<(Option<DomainSpec>, Lengths)> {
-    // A slash inside a macro is a delimiter of that macro.
-    let after_macros = argument.rfind('}').map_or(0, |at| at + 1);
-    let slash = argument[after_macros..].find('/');
-    let (domain, lengths) = argument.split_at(slash.map_or(argument.len(), |at| after_macros + at));
+    let (rest, v6) = split_length(argument, "//");
+    let (domain, v4) = split_length(rest, "/");
+    let lengths = Lengths {
+        v4: prefix_length(v4, 32)?,
+        v6: prefix_length(v6, 128)?,
+    };
     let domain = match domain.strip_prefix(':') {
         Some(domain) => Some(DomainSpec::parse(domain)?),
         None if domain.is_empty() => None,
         None => return None,
     };
-    let (v4, v6) = match lengths.split_once("//") {
-        Some((v4, v6)) => (v4, Some(v6)),
-        None => (lengths, None),
-    };
-    let v4 = match v4.strip_prefix('/') {
-        Some(length) => Some(length),
-        None if v4.is_empty() => None,
-        None => return None,
-    };
-    let lengths = Lengths {
-        v4: prefix_length(v4, 32)?,
-        v6: prefix_length(v6, 128)?,
-    };
     Some((domain, lengths))
+}
+
+fn split_length<'a>(text: &'a str, slash: &str) -> (&'a str, Option<&'a str>) {
+    match text.rsplit_once(slash) {
+        Some((rest, length)) if length.bytes().all(|byte| byte.is_ascii_digit()) => {
+            (rest, Some(length))
+        }
+        _ => (text, None),
+    }
 }
 
 /// `address [ "/" length ]`

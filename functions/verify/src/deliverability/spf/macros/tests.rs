@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 /// The mail of RFC 7208 §7.4.
@@ -146,5 +148,32 @@ fn a_domain_ends_in_a_macro_or_a_top_level_domain() {
         "%{é}",
     ] {
         assert!(DomainSpec::parse(text).is_none(), "{text}");
+    }
+}
+
+#[test]
+fn thousands_of_macros_make_no_more_than_a_name() {
+    let many = format!("{}.example.com", "%{S}".repeat(16_000));
+    let name = expanded(&many, "192.0.2.3").expect("known");
+    assert!(
+        name.len() <= MAX_NAME && name.ends_with("email.example.com.example.com"),
+        "{name}"
+    );
+    assert!(
+        name.contains(".examplestrong") || name.contains("comstrong"),
+        "{name}"
+    );
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_and_expanded_without_a_panic(
+        text in "([%{}a-z0-9.:/-]|%\\{[slodipvhSL][0-9]{0,2}r?[-.+/_=,]{0,2}\\}|\\PC){0,40}(\\.com)?",
+        sender in "\\PC{0,20}@[a-z.]{0,20}",
+    ) {
+        let mail = Mail { sender: &sender, server: None };
+        if let Some(name) = DomainSpec::parse(&text).and_then(|it| it.expand(mail, "example.com")) {
+            prop_assert!(name.len() <= MAX_NAME || !name.contains('.'), "{name}");
+        }
     }
 }

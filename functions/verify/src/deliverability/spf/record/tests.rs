@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 fn read(record: &str) -> Result<Vec<Directive>, String> {
@@ -68,7 +70,8 @@ fn a_redirect_stands_last_unless_all_leaves_nothing_to_it() {
         let read = read(record).expect(record);
         assert_eq!(read.len(), terms, "{record}");
         let last = &read[terms - 1];
-        let leads = matches!(&last.mechanism, Mechanism::LookUp(it) if it.kind == Kind::Record);
+        let leads =
+            matches!(&last.mechanism, Mechanism::LookUp(it) if matches!(it.kind, Kind::Record));
         assert_eq!((leads, last.is_pass), (terms == 2, terms == 2), "{record}");
     }
 }
@@ -85,6 +88,19 @@ fn addresses_are_alike_to_the_length_of_their_kind() {
     ] {
         let [a, b] = [one, other].map(|it| it.parse().expect("an address"));
         assert_eq!(lengths.alike(a, b), alike, "{one} {other}");
+    }
+}
+
+#[test]
+fn a_domain_may_have_slashes_and_colons_in_it() {
+    for term in [
+        "a:foo:bar/baz.example.com",
+        "mx:foo/8.example.com/8//64",
+        "a:%{l/}.example.com/24",
+        "a:%{d}/24",
+        "exists:a/8.example.com",
+    ] {
+        read(&format!("v=spf1 {term}")).expect(term);
     }
 }
 
@@ -106,6 +122,11 @@ fn the_first_term_that_is_none_is_named() {
         ("v=spf1 a:192.0.2.1", "a:192.0.2.1"),
         ("v=spf1 a/33", "a/33"),
         ("v=spf1 a/24/64", "a/24/64"),
+        ("v=spf1 a:x.example/", "a:x.example/"),
+        ("v=spf1 a//", "a//"),
+        ("v=spf1 a///8", "a///8"),
+        ("v=spf1 a/8//129", "a/8//129"),
+        ("v=spf1 foo=%abc", "foo=%abc"),
         ("v=spf1 all:x", "all:x"),
         ("v=spf1 ptr/24", "ptr/24"),
         (
@@ -122,6 +143,23 @@ fn the_first_term_that_is_none_is_named() {
         ("v=spf1 -", "-"),
         ("v=spf1 –all", "–all"),
     ] {
-        assert_eq!(read(record), Err(term.to_owned()), "{record}");
+        assert_eq!(read(record).err().as_deref(), Some(term), "{record}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_octets_are_read_and_a_wrong_term_is_one_of_theirs(text in proptest::collection::vec(any::<u8>(), 0..60)) {
+        let record = [b"v=spf1 ".as_slice(), &text].concat();
+        if let Err(term) = parse(&record) {
+            prop_assert!(text.split(|byte| *byte == b' ').any(|it| it == term));
+        }
+    }
+
+    #[test]
+    fn pieces_of_records_are_read_without_a_panic(
+        text in "( |[-+~?]?(a|mx|ptr|ip4|ip6|include|exists|all|redirect|exp|x)[:=/]{0,2}(%\\{[a-z][0-9]?r?\\}|[a-z0-9.:/%-]{0,9}){0,3}){0,9}",
+    ) {
+        let _ = parse(format!("v=spf1 {text}").as_bytes());
     }
 }
