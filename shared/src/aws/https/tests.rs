@@ -20,9 +20,23 @@ use super::*;
 use crate::aws::error::StorageError;
 use crate::aws::s3;
 
-/// A server's URL and the number of connections that it has had. Each connection's first request is answered with the next status,
-/// those after it with the same.
-async fn serve(statuses: &'static [u16], tls: Option<TlsAcceptor>) -> (String, Arc<AtomicUsize>) {
+/// What a server does on one connection.
+#[derive(Debug, Clone, Copy)]
+enum Manner {
+    /// Gives each request this status.
+    Answers(u16),
+    /// Answers once, and closes when it was told that all is well.
+    Leaves,
+    /// Closes in the middle of an answer's body.
+    BreaksOff,
+    /// Says nothing more in the middle of an answer's body.
+    Stalls,
+}
+
+use Manner::{Answers, BreaksOff, Leaves, Stalls};
+
+/// A server's URL and the number of connections that it has had. Each connection has the next manner, those after the last one the same.
+async fn serve(manners: &'static [Manner], tls: Option<TlsAcceptor>) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let scheme = if tls.is_some() { "https" } else { "http" };
@@ -32,12 +46,12 @@ async fn serve(statuses: &'static [u16], tls: Option<TlsAcceptor>) -> (String, A
         loop {
             let (stream, _) = listener.accept().await.expect("a connection");
             let number = counted.fetch_add(1, Ordering::SeqCst);
-            let status = statuses[number.min(statuses.len() - 1)];
+            let manner = manners[number.min(manners.len() - 1)];
             match tls.clone() {
-                None => drop(tokio::spawn(answer(stream, status))),
+                None => drop(tokio::spawn(answer(stream, manner))),
                 Some(tls) => drop(tokio::spawn(async move {
                     if let Ok(stream) = tls.accept(stream).await {
-                        answer(stream, status).await;
+                        answer(stream, manner).await;
                     }
                 })),
             }
@@ -46,20 +60,32 @@ async fn serve(statuses: &'static [u16], tls: Option<TlsAcceptor>) -> (String, A
     (format!("{scheme}://localhost:{port}"), connections)
 }
 
-async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, status: u16) {
+async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, manner: Manner) {
     let mut request = Vec::new();
     while let Ok(byte) = stream.read_u8().await {
         request.push(byte);
         if request.ends_with(b"\r\n\r\n") {
             request.clear();
-            let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n");
+            let (status, body) = match manner {
+                Answers(status) => (status, "content-length: 0\r\n\r\n"),
+                Leaves => (200, "content-length: 0\r\n\r\n"),
+                BreaksOff | Stalls => (200, "content-length: 9\r\n\r\nhalf"),
+            };
+            let answer = format!("HTTP/1.1 {status} X\r\n{body}");
             stream.write_all(answer.as_bytes()).await.expect("answered");
+            if matches!(manner, Leaves | BreaksOff) {
+                return;
+            }
         }
     }
 }
 
 /// Reads an object by these connections, which S3's client tries up to four times.
 async fn get(https: &Https, url: &str) -> Result<(), s3::Error> {
+    get_within(https, url, TimeoutConfig::disabled()).await
+}
+
+async fn get_within(https: &Https, url: &str, timeout: TimeoutConfig) -> Result<(), s3::Error> {
     let config = s3::Config {
         url: url.to_owned(),
         region: Region::from_static("eu-west-3"),
@@ -72,7 +98,7 @@ async fn get(https: &Https, url: &str) -> Result<(), s3::Error> {
         retry: RetryConfig::standard()
             .with_max_attempts(4)
             .with_initial_backoff(Duration::from_millis(1)),
-        timeout: TimeoutConfig::disabled(),
+        timeout,
     };
     let client = s3::Client::new(&config);
     client.get_object("a".to_owned()).await.map(|_| ())
@@ -80,7 +106,7 @@ async fn get(https: &Https, url: &str) -> Result<(), s3::Error> {
 
 #[tokio::test]
 async fn a_connection_is_kept_for_the_next_call() {
-    let (url, connections) = serve(&[200], None).await;
+    let (url, connections) = serve(&[Answers(200)], None).await;
     let https = Https::plain();
     for _ in 0..3 {
         get(&https, &url).await.expect("an answer");
@@ -90,9 +116,37 @@ async fn a_connection_is_kept_for_the_next_call() {
 
 #[tokio::test]
 async fn a_call_that_failed_is_tried_again_on_another_connection() {
-    let (url, connections) = serve(&[500, 200], None).await;
+    let (url, connections) = serve(&[Answers(500), Answers(200)], None).await;
     get(&Https::plain(), &url).await.expect("an answer");
     assert_eq!(connections.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_connection_that_ended_while_nobody_used_it_is_replaced() {
+    let (url, connections) = serve(&[Leaves], None).await;
+    let https = Https::plain();
+    for _ in 0..3 {
+        get(&https, &url).await.expect("an answer");
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_read_again() {
+    let (url, connections) = serve(&[BreaksOff, BreaksOff, Answers(200)], None).await;
+    get(&Https::plain(), &url).await.expect("an answer");
+    assert_eq!(connections.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
+async fn the_time_of_an_attempt_is_the_bodys_too() {
+    let (url, connections) = serve(&[Stalls, Answers(200)], None).await;
+    let attempt = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_millis(500));
+    let https = Https::plain();
+    let getting = get_within(&https, &url, attempt.build());
+    let got = timeout(Duration::from_secs(30), getting).await;
+    got.expect("it ends").expect("an answer");
+    assert!(connections.load(Ordering::SeqCst) > 1);
 }
 
 #[tokio::test]
@@ -107,7 +161,7 @@ async fn a_server_is_asked_only_if_the_roots_vouch_for_it() {
         .with_no_client_auth()
         .with_single_cert(vec![certificate.clone()], key)
         .expect("a certificate");
-    let (url, _) = serve(&[200], Some(TlsAcceptor::from(Arc::new(tls)))).await;
+    let (url, _) = serve(&[Answers(200)], Some(TlsAcceptor::from(Arc::new(tls)))).await;
     let mut roots = RootCertStore::empty();
     roots.add(certificate).expect("a root");
     get(&Https::new(roots), &url).await.expect("an answer");
