@@ -1,6 +1,8 @@
 """Starts, invocations, memory: ours beside Node and Python, in turn. `run` starts it."""
 
 import argparse
+import collections
+import contextlib
 import pathlib
 import statistics
 import sys
@@ -27,6 +29,26 @@ ROUNDS = {"whole core": 9, "128 MB": 5}
 MEASURES = ("init CPU", "init", "first CPU", "first", "warm CPU", "warm", "memory")
 
 
+Started = collections.namedtuple("Started", ("api", "sandbox", "process", "ready", "init", "init_cpu"))
+
+
+@contextlib.contextmanager
+def started(name, command, variables, folder):
+    """A process that has asked for its first event, with the time and the CPU that this took, in ms. `ready` waits until it asks again."""
+    api, sandbox = RuntimeApi(name), Sandbox()
+    environment = lambda_variables(name) | {"AWS_LAMBDA_RUNTIME_API": api.address} | variables
+    process, began = sandbox.start(command, environment, folder)
+    ready = lambda: api.ready(lambda: process.poll() is None)
+    try:
+        init = (ready() - began) * 1000
+        yield Started(api, sandbox, process, ready, init, sandbox.cpu_ms())
+    finally:
+        process.kill()
+        process.wait()
+        api.close()
+        sandbox.close()
+
+
 class Peer:
     """Something that answers the event."""
 
@@ -35,36 +57,26 @@ class Peer:
 
     def measure(self, event, variables, quota, warm):
         """The measures of one process: CPU and time in ms, memory in MB."""
-        api, sandbox = RuntimeApi(self.name), Sandbox()
-        environment = lambda_variables("function") | {"AWS_LAMBDA_RUNTIME_API": api.address} | variables | self.variables
-        process, began = sandbox.start(self.command, environment, self.folder)
-        alive = lambda: process.poll() is None
-        try:
-            measures = [0.0, (api.ready(alive) - began) * 1000]
-            measures[0] = sandbox.cpu_ms()
+        with started(self.name, self.command, variables | self.variables, self.folder) as running:
+            cpu = running.sandbox.cpu_ms
             # Until here Lambda gives it a whole core:
             # https://serverlessland.com/content/service/lambda/guides/effectively-running-java-on-serverless/init-heavy-lifting
             if quota:
-                sandbox.hold_to(*quota)
-            used = measures[0]
+                running.sandbox.hold_to(*quota)
 
             def invoke():
-                answer = api.invoke(event)
+                answer = running.api.invoke(event)
                 assert not answer.failed and answer.json["statusCode"] == 200, answer.text
-                api.ready(alive)
+                running.ready()
                 return answer.seconds * 1000
 
             first = invoke()
-            measures += [sandbox.cpu_ms() - used, first]
-            used = sandbox.cpu_ms()
+            first_cpu = cpu() - running.init_cpu
+            used = cpu()
             times = [invoke() for _ in range(warm)]
-            measures += [(sandbox.cpu_ms() - used) / warm, statistics.median(times), peak_mb(process)]
-            return measures
-        finally:
-            process.kill()
-            process.wait()
-            api.close()
-            sandbox.close()
+            warm_cpu = (cpu() - used) / warm
+            return [
+                running.init_cpu, running.init, first_cpu, first, warm_cpu, statistics.median(times), peak_mb(running.process)]
 
 
 def stored():
@@ -155,28 +167,14 @@ def starts(stub, ours, count):
     seen = {(function, name): [] for function in FUNCTIONS for name in ours}
     for number in range(count + 1):
         for (function, name), rows in seen.items():
-            measures = start([f"{ours[name]}/{function}"], function, variables)
+            with started(function, [f"{ours[name]}/{function}"], variables, "/") as running:
+                measures = running.init_cpu, running.init, peak_mb(running.process)
             if number:
                 rows.append(measures)
     print(f"\nstarts: medians of {count} processes\n\n| | | init CPU ms | init ms | memory MB |\n| --- | --- | --- | --- | --- |")
     for (function, name), rows in seen.items():
         medians = [statistics.median(column) for column in zip(*rows)]
         print(f"| {function} | {name} |", " | ".join(f"{value:.2f}" for value in medians), "|")
-
-
-def start(command, function, variables):
-    """The CPU and the time of one start in ms, and its memory in MB."""
-    api, sandbox = RuntimeApi(function), Sandbox()
-    environment = lambda_variables(function) | {"AWS_LAMBDA_RUNTIME_API": api.address} | variables
-    process, began = sandbox.start(command, environment, "/")
-    try:
-        took = (api.ready(lambda: process.poll() is None) - began) * 1000
-        return sandbox.cpu_ms(), took, peak_mb(process)
-    finally:
-        process.kill()
-        process.wait()
-        api.close()
-        sandbox.close()
 
 
 if __name__ == "__main__":
