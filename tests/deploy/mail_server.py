@@ -1,4 +1,4 @@
-"""A mail server that takes whatever it is given, for the one thing that no loopback address can show: a delivery by the release binary.
+"""A mail server that takes whatever it is given for anybody but `refused@…`, for the one thing that no loopback address can show: a delivery by the release binary.
 
 It dials no private address, and no variable lets it. So the tests run in a network namespace of their own, in which this public
 address is on the loopback interface and from which nothing gets out.
@@ -24,6 +24,8 @@ class _Session(socketserver.StreamRequestHandler):
                     lines = iter(self.rfile.readline, b".\r\n")
                     self.server.messages.append(b"".join(lines))
                     self.reply("250 2.0.0 taken")
+                case [b"RCPT"] if b"<refused@" in line:
+                    self.reply("550 5.1.1 nobody of that name")
                 case [b"QUIT"]:
                     return self.reply("221 2.0.0 bye")
                 case _:

@@ -1,9 +1,10 @@
 """Each operation once, and the calls of AWS that it makes."""
 
 import itertools
-import json
 
 import events
+from aws import CONTENT
+from mail_server import ADDRESS
 from world import PASSWORD, aws, connection, mail, queued, start
 
 _tenants = (f"counted-{number}" for number in itertools.count())
@@ -14,46 +15,70 @@ def counted():
     calls = {}
     tenant = next(_tenants)
 
-    def count(operation, answer):
+    def counting(operation, act):
+        aws.taken()
+        answer = act()
         calls[operation] = [call.name for call in aws.taken()]
-        status = answer[0]
-        assert status < 300, (operation, answer)
-        return answer[2]
+        return answer
 
-    def request(method, path, body=None):
-        return events.http(method, path, body, tenant=tenant)
+    def request(function, operation, method, path, body=None):
+        status, _, answer = counting(operation, lambda: function.http(events.http(method, path, body, tenant=tenant)))
+        assert status < 300, (operation, status, answer)
+        return answer
 
-    with start("connections") as connections:
-        aws.taken()
-        login = {"name": "Login", "default": False, "encryption": "starttls", "username": "info", "password": PASSWORD}
-        created = count("create a connection", connections.http(connection(login, tenant=tenant)))
-        connections.http(connection({"name": "Default"}, tenant=tenant))
-        aws.taken()
-        count("list connections", connections.http(request("GET", "/v1/connections")))
-        count("get a connection", connections.http(request("GET", f"/v1/connections/{created['id']}")))
-        count("delete a connection", connections.http(request("DELETE", f"/v1/connections/{created['id']}")))
+    def invoke(function, operation, event):
+        answer = counting(operation, lambda: function.invoke(event))
+        assert not answer.failed, (operation, answer.text)
+        assert (answer.json or {}).get("batchItemFailures", []) == [], (operation, answer.text)
+
+    login = {"encryption": "starttls", "username": "info", "password": PASSWORD}
+    usual = {"name": "SMTP Ufficio", "sender_email": "info@example.com", "host": ADDRESS, "encryption": "none"}
+    with start("connections") as connections, start("verify") as verify, start("resource") as resource:
+        created = request(connections, "create a connection", "POST", "/v1/connections", usual | login | {"default": False})
+        _, _, default = connections.http(connection({"name": "Default"}, tenant=tenant))
+        this = f"/v1/connections/{created['id']}"
+        request(connections, "list connections", "GET", "/v1/connections")
+        request(connections, "get a connection", "GET", this)
+        request(connections, "change a connection", "PATCH", this, {"name": "Another"})
+        request(connections, "change a password", "PATCH", this, {"password": f"{PASSWORD}-2"})
+        request(connections, "give another the default role", "PATCH", this, {"default": True})
+        connections.http(events.http("PATCH", f"/v1/connections/{default['id']}", {"default": True}, tenant=tenant))
+        request(connections, "delete a connection", "DELETE", this)
+        request(connections, "read the egress addresses", "GET", "/v1/egress-ips")
+        request(verify, "verify a draft", "POST", "/v1/connections/verify", usual)
+        request(verify, "verify a saved connection", "POST", f"/v1/connections/{default['id']}/verify", {})
+        properties = {"Tenant": f"{tenant}-stack", "Name": "System", "SenderEmail": "a@example.com", "Host": ADDRESS, "Encryption": "none"}
+        answer_at = f"{aws.url}/{CONTENT}/answers/{tenant}?X-Amz-Signature=x"
+        invoke(resource, "create a connection by a stack", events.custom_resource(answer_at, properties))
 
     with start("submit") as submit, start("deliver") as deliver, start("sweep") as sweep:
 
-        def submitted(number):
-            aws.taken()
+        def submitted(number, operation="submit a message", **changes):
             for _ in range(number):
-                message = count("submit a message", submit.http(request("POST", "/v1/messages", mail())))
-            count("show a message", submit.http(request("GET", f"/v1/messages/{message['id']}")))
-            count("list messages", submit.http(request("GET", "/v1/messages")))
+                message = request(submit, operation, "POST", "/v1/messages", mail(**changes))
             # Without their groups, they are one: as if all had come in the same slot of the connection.
-            return events.batch(*queued())[0]
+            return f"/v1/messages/{message['id']}", events.batch(*queued())[0]
 
-        def delivered(operation, batch):
-            aws.taken()
-            answer = deliver.invoke(batch)
-            assert answer.json == {"batchItemFailures": []}, answer.text
-            calls[operation] = [call.name for call in aws.taken()]
-
-        delivered("deliver a message, cold", submitted(1))
-        delivered("deliver a message, warm", submitted(1))
-        delivered("deliver a batch of ten, warm", submitted(10))
-        aws.taken()
-        assert json.loads(sweep.invoke(events.schedule()).text) is None
-        calls["sweep, nothing due"] = [call.name for call in aws.taken()]
+        message, alone = submitted(1)
+        request(submit, "show a message", "GET", message)
+        request(submit, "list messages", "GET", "/v1/messages")
+        request(submit, "tell who would send", "POST", "/v1/sender", {})
+        invoke(deliver, "deliver a message, cold", alone)
+        invoke(deliver, "deliver a message, warm", submitted(1)[1])
+        invoke(deliver, "deliver a batch of ten, warm", submitted(10)[1])
+        _, slots = submitted(10)
+        for number, entry in enumerate(slots["Records"]):
+            entry["attributes"]["MessageGroupId"] = f"slot-{number % 4}"
+        invoke(deliver, "deliver a batch of ten of four slots, warm", slots)
+        message, _ = submitted(1)
+        request(submit, "cancel a message", "POST", f"{message}/cancel")
+        message, refused = submitted(1, to=["refused@example.com"])
+        deliver.invoke(refused)
+        request(submit, "retry a message by hand", "POST", f"{message}/retry")
+        queued()
+        asked = {"tenant": tenant, "message": mail()}
+        invoke(submit, "take an event", events.email_requested(asked))
+        invoke(submit, "take a producer's entry", events.batch(asked)[0])
+        queued()
+        invoke(sweep, "sweep, nothing due", events.schedule())
     return calls

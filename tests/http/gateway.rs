@@ -64,8 +64,13 @@ async fn no_claims_are_unauthenticated_and_claims_without_a_tenant_are_forbidden
     let world = World::start().await;
     let mut without = context(&json!({}));
     without["authorizer"] = json!({});
+    let mut of_lambda = without.clone();
+    of_lambda["authorizer"] =
+        json!({"lambda": {"tenant_id": "acme", "claims": {"tenant_id": "acme"}}});
     for (context, status, kind) in [
         (without, 401, "/problems/unauthenticated"),
+        // Only what API Gateway itself has verified counts.
+        (of_lambda, 401, "/problems/unauthenticated"),
         (context(&json!({"sub": "u"})), 403, "/problems/forbidden"),
         (
             context(&json!({"tenant_id": ""})),

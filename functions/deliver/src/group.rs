@@ -24,7 +24,8 @@ pub(crate) struct Group {
     name: Option<String>,
     tenant: Tenant,
     entries: Vec<(Entry, Delivery)>,
-    senders: OnceCell<Senders>,
+    /// Of the tenant, for all of its groups in the batch.
+    senders: Arc<OnceCell<Senders>>,
 }
 
 /// The entries of a batch that are not done with. What nobody has declared done has failed, whatever became of the task that had it.
@@ -62,6 +63,7 @@ impl Group {
     /// The groups of a batch, each with its entries in their order, and the entries that ask for nothing known.
     pub(crate) fn of(entries: Vec<Entry>) -> (Vec<Self>, Vec<Entry>) {
         let mut groups: BTreeMap<(Option<String>, String), Self> = BTreeMap::new();
+        let mut senders: BTreeMap<String, Arc<OnceCell<Senders>>> = BTreeMap::new();
         let mut unknown = Vec::new();
         for entry in entries {
             let delivery: Delivery = match serde_json::from_str(&entry.body) {
@@ -76,12 +78,13 @@ impl Group {
             };
             let name = entry.attributes.message_group_id.clone();
             let tenant = delivery.tenant.clone();
+            let senders = senders.entry(tenant.key()).or_default();
             let group = groups.entry((name.clone(), tenant.key()));
             let group = group.or_insert_with(|| Self {
                 name,
                 tenant,
                 entries: Vec::new(),
-                senders: OnceCell::new(),
+                senders: Arc::clone(senders),
             });
             group.entries.push((entry, delivery));
         }
@@ -98,7 +101,7 @@ impl Group {
         self.name.as_deref()
     }
 
-    /// Who can send for the tenant: read once for all of the group.
+    /// Who can send for the tenant: read once for the batch, as all of its groups begin at the same time.
     ///
     /// # Errors
     /// When storage fails.

@@ -74,6 +74,9 @@ async fn a_server_that_the_record_does_not_let_pass_is_not_covered() {
         .txt("open.test", "v=spf1 ?ip4:127.0.0.1 -all")
         .txt("deep.test", "v=spf1 include:deeper.test -all")
         .txt("deeper.test", "v=spf1 +all")
+        .a("1.0.0.127.in-addr.exists.test", ["1.1.1.1"])
+        .a("info.in-addr.exists.test", ["1.1.1.1"])
+        .txt("info.who.test", "v=spf1 +all")
         .txt("127.0.0.1.closed.test", "v=spf1 -all");
     let records = [
         "v=spf1 -all",
@@ -90,6 +93,10 @@ async fn a_server_that_the_record_does_not_let_pass_is_not_covered() {
         "v=spf1 ip6:::/0 -all",
         // That what is included lets the server send makes the term match, and no more.
         "v=spf1 ~include:deep.test +all",
+        // What these match is refused: that they match is seen by it.
+        "v=spf1 -exists:%{ir}.%{v}.exists.test +all",
+        "v=spf1 -exists:%{l1r+}.%{v}.exists.test +all",
+        "v=spf1 -include:%{l}.who.test +all",
     ];
     assert_each(zone, &records, &["spf_not_covered"]).await;
 }
@@ -154,6 +161,29 @@ async fn a_server_is_judged_by_its_ipv6_address_where_it_has_no_other() {
             .await;
         assert_eq!(codes(&report), Vec::from_iter(expected), "{record}");
     }
+}
+
+#[tokio::test]
+async fn what_no_receiver_looks_at_is_not_asked_for() {
+    let zone = Zone::new()
+        .a("host.test", [HERE])
+        .txt(
+            "voids.test",
+            "v=spf1 ?ip4:127.0.0.1 a:x1.no.test mx:x2.no.test exists:x3.no.test a:x4.no.test",
+        )
+        .txt("more.test", "v=spf1 a:x5.no.test -all");
+    let records = [
+        "v=spf1 include:voids.test a:host.test -all",
+        "v=spf1 ip4:127.0.0.1 include:more.test a:x6.no.test -all",
+    ];
+    let office = Office::with(with_each(zone, &records)).await;
+    for (n, record) in records.iter().enumerate() {
+        let warned = office.warned(&format!("{n}.test")).await;
+        assert_eq!(warned, Vec::<String>::new(), "{record}");
+    }
+    let asked = office.names.questions();
+    let needless = asked.iter().filter(|(name, _)| name.ends_with(".no.test"));
+    assert_eq!(needless.count(), 0, "{asked:?}");
 }
 
 #[tokio::test]
@@ -258,6 +288,8 @@ async fn a_known_providers_server_is_covered_by_its_include_however_deep() {
             "v=spf1 ptr -all",
             "v=spf1 -include:_spf.google.com ?include:ours.test +all",
             "v=spf1 -include:_spf.google.com include:ours.test -all",
+            "v=spf1 -exists:%{i}.list.test ~ptr -all",
+            "v=spf1 +all",
         ],
     );
     let zone = with_mail(zone, "none.test").txt("_dmarc.gmail.com", "v=DMARC1; p=none");
@@ -273,7 +305,9 @@ async fn a_known_providers_server_is_covered_by_its_include_however_deep() {
         ("4.test", None),
         // It is named, but not as one that may send.
         ("5.test", Some("spf_not_covered")),
-        ("6.test", None),
+        ("6.test", Some("spf_not_covered")),
+        ("7.test", Some("spf_not_covered")),
+        ("8.test", None),
         ("none.test", Some("spf_missing")),
         // Nobody but Google can change what is in its DNS.
         ("gmail.com", None),

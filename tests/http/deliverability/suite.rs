@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
-use std::net::UdpSocket;
+use std::net::{IpAddr, UdpSocket};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -109,10 +109,6 @@ const OTHERS: [(&str, &[&str]); 4] = [
 #[tokio::test]
 #[ignore = "tests/real/spf fetches the suite and starts this in a network of its own"]
 async fn a_verification_warns_as_the_suite_of_rfc_7208_says() {
-    // No packet is sent by this.
-    let out = UdpSocket::bind("0.0.0.0:0").and_then(|socket| socket.connect("192.0.2.1:25"));
-    let out = out.err().map(|error| error.kind());
-    assert_eq!(out, Some(ErrorKind::NetworkUnreachable), "nobody is called");
     #[expect(
         clippy::disallowed_methods,
         reason = "what tests/real/spf says to the test"
@@ -159,10 +155,19 @@ async fn found(office: &Office, server: &str, sender: &str) -> String {
     if server.starts_with("::FFFF:") {
         return "mapped".to_owned();
     }
+    assert!(leads_nowhere(server), "{server} would be called");
     let settings = json!({"host": server, "port": 25, "sender_email": sender});
     let report = office.report("", settings, "en").await;
     let spf = codes(&report)
         .into_iter()
         .filter(|code| code.starts_with("spf_") || code == "dns_not_checked");
     spf.collect::<Vec<_>>().join(" ")
+}
+
+/// Whether this network has no way to an address. IPv6 is not dialled by the tests.
+fn leads_nowhere(server: &str) -> bool {
+    let server: IpAddr = server.parse().expect("an address");
+    // This sends no packet.
+    let way = UdpSocket::bind("0.0.0.0:0").and_then(|socket| socket.connect((server, 25)));
+    server.is_ipv6() || way.is_err_and(|error| error.kind() == ErrorKind::NetworkUnreachable)
 }

@@ -77,7 +77,7 @@ async fn judge(
         return match sending.provider.map(|provider| provider.spf) {
             // Of some providers it is not known what their customers include; an unknown address can't be covered or not.
             None | Some([]) => Ok(()),
-            Some(_) if evaluation.is_incomplete => Ok(()),
+            Some(_) if evaluation.is_incomplete || evaluation.passes == Ok(true) => Ok(()),
             Some(domains) if evaluation.includes(domains) => Ok(()),
             Some(_) => Err(Flaw::NotCovered.into()),
         };

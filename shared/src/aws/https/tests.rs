@@ -121,6 +121,7 @@ async fn a_call_that_failed_is_tried_again_on_another_connection() {
     assert_eq!(connections.load(Ordering::SeqCst), 2);
 }
 
+/// By the pool that notices, or by another attempt.
 #[tokio::test]
 async fn a_connection_that_ended_while_nobody_used_it_is_replaced() {
     let (url, connections) = serve(&[Leaves], None).await;

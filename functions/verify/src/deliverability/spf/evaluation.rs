@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use shared::smtp::Dialer;
 
 use super::hosts::{Hosts, Unknown, Verdict};
-use super::macros::Mail;
+use super::macros::{MAX_NAME, Mail};
 use super::record::{Directive, Kind, LookUp, Mechanism, is_spf, parse};
 use super::{Flaw, Invalid};
 use crate::deliverability::Sending;
@@ -17,8 +17,6 @@ const MAX_LOOKUPS: usize = 10;
 const MAX_EXCHANGES: usize = 10;
 /// The most characters of a term that are shown.
 const MAX_TERM: usize = 64;
-/// The most characters of a name that are shown: all that it may have.
-const MAX_NAME: usize = 253;
 
 /// Why there is no evaluation.
 #[derive(Debug)]
@@ -45,9 +43,9 @@ pub(super) struct Evaluation {
     /// Whether the server may send. Not known without its address, nor where that hangs on a term of which it is not known whether it
     /// matches.
     pub(super) passes: Verdict,
-    /// Whether a term means another thing for each server that sends.
+    /// Whether a term by which servers may send means another thing for each of them.
     pub(super) is_incomplete: bool,
-    /// The domains whose records were read, but for those of which a term says that they may not send.
+    /// The domains whose servers may send.
     records: Vec<String>,
 }
 
@@ -60,8 +58,8 @@ impl Evaluation {
 }
 
 /// Evaluates the record of the sender's domain, as a receiver does to whom a mail comes from `server`; without that, only the records
-/// are read. All of them are, those after a term that matches as well, as any may be wrong. It ends by itself: every record but the first
-/// costs one of the ten look-ups.
+/// are read. All of them are, those after a term that matches as well, as any may be wrong; what else comes after it is not asked for. It ends
+/// by itself: every record but the first costs one of the ten look-ups.
 ///
 /// # Errors
 /// What is wrong with the records, the first in their order; or that one of them could not be had.
@@ -82,8 +80,9 @@ pub(super) async fn evaluate(
         lookups: 0,
         is_incomplete: false,
         records: Vec::new(),
+        denied: Vec::new(),
     };
-    let passes = evaluator.check_host(key(&sending.domain)).await?;
+    let passes = evaluator.check_host(key(&sending.domain), false).await?;
     Ok(Evaluation {
         passes: passes.ok_or(Flaw::Missing)?,
         is_incomplete: evaluator.is_incomplete,
@@ -101,29 +100,35 @@ struct Evaluator<'a> {
     lookups: usize,
     is_incomplete: bool,
     records: Vec<String>,
+    /// The domains of whose servers a term says first that they may not send.
+    denied: Vec<String>,
 }
 
 impl Evaluator<'_> {
-    /// Whether the record of a domain, if it has one, lets the server send.
-    async fn check_host(&mut self, domain: String) -> Result<Option<Verdict>, Stop> {
+    /// Whether the record of a domain, if it has one, lets the server send; where that is `decided` before it, only what the record leads
+    /// to is read.
+    async fn check_host(&mut self, domain: String, decided: bool) -> Result<Option<Verdict>, Stop> {
         let Some(directives) = self.record(&domain).await? else {
             return Ok(None);
         };
-        self.records.push(domain.clone());
+        if !self.denied.contains(&domain) {
+            self.records.push(domain.clone());
+        }
         self.path.push(domain);
         let mut passes = None;
         for Directive { is_pass, mechanism } in &directives {
-            let known = self.records.len();
-            let matches = self.matches(mechanism).await?;
+            let before = (self.records.len(), self.is_incomplete);
+            let matches = self.matches(mechanism, decided || passes.is_some()).await?;
             if !is_pass {
-                self.records.truncate(known);
+                self.denied.extend(self.records.split_off(before.0));
+                self.is_incomplete = before.1;
             }
-            let decided = match matches {
+            let verdict = match matches {
                 Ok(true) => Some(Ok(*is_pass)),
                 Ok(false) => None,
                 Err(unknown) => Some(Err(unknown)),
             };
-            passes = passes.or(decided);
+            passes = passes.or(verdict);
             // Nothing after it is looked at (§5.1).
             if matches!(mechanism, Mechanism::All) {
                 break;
@@ -152,13 +157,13 @@ impl Evaluator<'_> {
         }
     }
 
-    /// Whether a term of the record where we are matches the server.
-    async fn matches(&mut self, mechanism: &Mechanism) -> Result<Verdict, Stop> {
+    /// Whether a term of the record where we are matches the server. Where the verdict is `decided`, nothing is asked for but records.
+    async fn matches(&mut self, mechanism: &Mechanism, decided: bool) -> Result<Verdict, Stop> {
         let LookUp { kind, domain } = match mechanism {
             Mechanism::All => return Ok(Ok(true)),
             Mechanism::Network(network) => {
-                let server = self.mail.server;
-                return Ok(Ok(server.is_some_and(|ip| network.contains(&ip))));
+                let matches = self.mail.server.map(|ip| network.contains(&ip));
+                return Ok(matches.ok_or(Unknown::Unjudged));
             }
             Mechanism::LookUp(look_up) => look_up,
         };
@@ -168,18 +173,21 @@ impl Evaluator<'_> {
         }
         let here = self.path.last().map_or("", |domain| shown(domain));
         let name = match domain {
+            // A term with a local part that is not ASCII matches nothing (RFC 8616 §4).
+            Some(domain) if domain.has_local_part() && !self.mail.sender.is_ascii() => {
+                return Ok(Ok(false));
+            }
             Some(domain) => domain.expand(self.mail, here),
             None => Some(here.to_owned()),
         };
         let Some(name) = name.map(|name| key(&name)) else {
             return Ok(self.differs());
         };
-        // A local part that is not ASCII matches nothing (RFC 8616 §4).
-        if !name.is_ascii() {
-            return Ok(Ok(false));
-        }
         match kind {
-            Kind::Record => Box::pin(self.include(name)).await,
+            Kind::Record => Box::pin(self.include(name, decided)).await,
+            // It is for receivers to find a name of the server's address.
+            Kind::Pointer => Ok(self.differs()),
+            _ if decided => Ok(Ok(false)),
             Kind::Host(lengths) => Ok(self.hosts.cover(&[name], *lengths).await),
             Kind::Exchanges(lengths) => match self.hosts.exchanges(&name).await {
                 Ok(names) if names.len() > MAX_EXCHANGES => Err(Flaw::TooManyLookups.into()),
@@ -187,17 +195,15 @@ impl Evaluator<'_> {
                 Err(unknown) => Ok(Err(unknown)),
             },
             Kind::Exists => Ok(self.hosts.exists(&name).await),
-            // It is for receivers to find a name of the server's address.
-            Kind::Pointer => Ok(self.differs()),
         }
     }
 
-    async fn include(&mut self, domain: String) -> Result<Verdict, Stop> {
+    async fn include(&mut self, domain: String, decided: bool) -> Result<Verdict, Stop> {
         if self.path.contains(&domain) {
             return Err(invalid(&domain, Invalid::Loop));
         }
         let absent = invalid(&domain, Invalid::Absent);
-        self.check_host(domain).await?.ok_or(absent)
+        self.check_host(domain, decided).await?.ok_or(absent)
     }
 
     /// A term that means another thing for each server that sends.

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::num::NonZeroUsize;
 
 /// The most characters of a name; of a longer one, labels are left out from its beginning (§7.3).
-const MAX_NAME: usize = 253;
+pub(super) const MAX_NAME: usize = 253;
 /// Where a macro's value may be split.
 const DELIMITERS: &str = ".-+,/_=";
 
@@ -44,6 +44,8 @@ enum Value {
     AddressKind,
     /// The server's name, in EHLO or by its address: receivers know it, we don't.
     ServerName,
+    /// What only an explanation may have in it (§7.2).
+    Explaining,
 }
 
 /// What is known of a mail.
@@ -58,11 +60,26 @@ pub(super) struct Mail<'a> {
 impl DomainSpec {
     /// Reads a `domain-spec` (§7.1): it ends in a macro or in a top-level domain, which is not a number.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let parts = macro_string(text)?;
-        match parts.last()? {
-            Part::Text(end) => ends_in_top_level(end).then_some(Self(parts)),
-            Part::Special(_) | Part::Macro(_) => Some(Self(parts)),
-        }
+        let spec = Self(macro_string(text)?);
+        let ends_well = match spec.0.last()? {
+            Part::Text(end) => ends_in_top_level(end),
+            Part::Special(_) | Part::Macro(_) => true,
+        };
+        let explains = spec.values().any(|it| matches!(it, Value::Explaining));
+        (ends_well && !explains).then_some(spec)
+    }
+
+    /// Whether the local part of the sender's address is in it.
+    pub(super) fn has_local_part(&self) -> bool {
+        self.values()
+            .any(|it| matches!(it, Value::Sender | Value::LocalPart))
+    }
+
+    fn values(&self) -> impl Iterator<Item = Value> {
+        self.0.iter().filter_map(|part| match part {
+            Part::Macro(it) => Some(it.value),
+            Part::Text(_) | Part::Special(_) => None,
+        })
     }
 
     /// The name for this mail, in the record of `domain`; none where a macro stands for what is not known.
@@ -148,7 +165,7 @@ impl Macro {
             "i" => Value::Address,
             "v" => Value::AddressKind,
             "p" | "h" => Value::ServerName,
-            // `c`, `r` and `t` are for explanations alone (§7.2).
+            "c" | "r" | "t" => Value::Explaining,
             _ => return None,
         };
         let digits = rest.find(|it: char| !it.is_ascii_digit());
@@ -210,7 +227,7 @@ impl Value {
                 IpAddr::V4(_) => "in-addr".to_owned(),
                 IpAddr::V6(_) => "ip6".to_owned(),
             },
-            Self::ServerName => return None,
+            Self::ServerName | Self::Explaining => return None,
         })
     }
 }

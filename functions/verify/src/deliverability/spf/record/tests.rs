@@ -93,15 +93,24 @@ fn addresses_are_alike_to_the_length_of_their_kind() {
 
 #[test]
 fn a_domain_may_have_slashes_and_colons_in_it() {
-    for term in [
-        "a:foo:bar/baz.example.com",
-        "mx:foo/8.example.com/8//64",
-        "a:%{l/}.example.com/24",
-        "a:%{d}/24",
-        "exists:a/8.example.com",
+    for (term, lengths) in [
+        ("a:foo:bar/baz.example.com", (32, 128)),
+        ("mx:foo/8.example.com/8//64", (8, 64)),
+        ("a:%{l/}.example.com/24", (24, 128)),
+        ("a:%{d}//64", (32, 64)),
+        ("a:a//8.example.com", (32, 128)),
     ] {
-        read(&format!("v=spf1 {term}")).expect(term);
+        let read = read(&format!("v=spf1 {term}")).expect(term);
+        let Mechanism::LookUp(LookUp {
+            kind: Kind::Host(found) | Kind::Exchanges(found),
+            domain: Some(_),
+        }) = &read[0].mechanism
+        else {
+            panic!("{term}: {read:?}");
+        };
+        assert_eq!((found.v4, found.v6), lengths, "{term}");
     }
+    read("v=spf1 exists:a/8.example.com").expect("a record");
 }
 
 #[test]
@@ -126,7 +135,8 @@ fn the_first_term_that_is_none_is_named() {
         ("v=spf1 a//", "a//"),
         ("v=spf1 a///8", "a///8"),
         ("v=spf1 a/8//129", "a/8//129"),
-        ("v=spf1 foo=%abc", "foo=%abc"),
+        ("v=spf1 foo=%{c}%{r}%{t} foo=%abc", "foo=%abc"),
+        ("v=spf1 exp=%{t}.example.com", "exp=%{t}.example.com"),
         ("v=spf1 all:x", "all:x"),
         ("v=spf1 ptr/24", "ptr/24"),
         (
