@@ -57,8 +57,8 @@ class Sandbox:
 
 
 def peak_mb(process):
-    """The most memory that it had resident at once."""
+    """The most memory that it had resident at once, in units of 10⁶ bytes."""
     for line in pathlib.Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8").splitlines():
         if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
+            return int(line.split()[1]) * 1024 / 1e6
     return 0.0

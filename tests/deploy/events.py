@@ -53,6 +53,14 @@ def batch(*bodies):
     return {"Records": entries}, [one["messageId"] for one in entries]
 
 
+def batch_of_groups(entries):
+    """As `batch`, of bodies with the names of their groups."""
+    event, ids = batch(*(body for body, _ in entries))
+    for entry, (_, group) in zip(event["Records"], entries, strict=True):
+        entry["attributes"]["MessageGroupId"] = group
+    return event, ids
+
+
 def email_requested(detail, detail_type="Email Requested"):
     """An event of EventBridge."""
     return _read("event_bridge") | {"detail": detail, "detail-type": detail_type}

@@ -23,6 +23,7 @@ class _Session(socketserver.StreamRequestHandler):
                     self.reply("354 go on")
                     lines = iter(self.rfile.readline, b".\r\n")
                     self.server.messages.append(b"".join(lines))
+                    self.server.together.wait(60)
                     self.reply("250 2.0.0 taken")
                 case [b"RCPT"] if b"<refused@" in line:
                     self.reply("550 5.1.1 nobody of that name")
@@ -36,14 +37,15 @@ class _Session(socketserver.StreamRequestHandler):
 
 
 class MailServer(socketserver.ThreadingTCPServer):
-    """Listens at once; `messages` are those it has taken."""
+    """Listens at once; `messages` are those it has taken. It says so to as many sessions at a time as there are to be `together`."""
 
     allow_reuse_address = True
     daemon_threads = True
 
-    def __init__(self):
+    def __init__(self, together=1):
         super().__init__((ADDRESS, PORT), _Session)
         self.messages = []
+        self.together = threading.Barrier(together)
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
     def close(self):

@@ -5,8 +5,10 @@ import itertools
 import events
 from aws import CONTENT
 from mail_server import ADDRESS
-from world import PASSWORD, aws, connection, mail, queued, start
+from world import PASSWORD, aws, connection, mail, queued, queued_in_groups, start
 
+# The groups of a connection's messages in the queue (`shared/src/aws/queue.rs`).
+SLOTS = 4
 _tenants = (f"counted-{number}" for number in itertools.count())
 
 
@@ -56,24 +58,26 @@ def counted():
         def submitted(number, operation="submit a message", **changes):
             for _ in range(number):
                 message = request(submit, operation, "POST", "/v1/messages", mail(**changes))
+            return f"/v1/messages/{message['id']}", queued_in_groups()
+
+        def in_one_slot(entries):
             # Without their groups, they are one: as if all had come in the same slot of the connection.
-            return f"/v1/messages/{message['id']}", events.batch(*queued())[0]
+            return events.batch(*(body for body, _ in entries))[0]
 
         message, alone = submitted(1)
         request(submit, "show a message", "GET", message)
         request(submit, "list messages", "GET", "/v1/messages")
         request(submit, "tell who would send", "POST", "/v1/sender", {})
-        invoke(deliver, "deliver a message, cold", alone)
-        invoke(deliver, "deliver a message, warm", submitted(1)[1])
-        invoke(deliver, "deliver a batch of ten, warm", submitted(10)[1])
+        invoke(deliver, "deliver a message, cold", events.batch_of_groups(alone)[0])
+        invoke(deliver, "deliver a message, warm", events.batch_of_groups(submitted(1)[1])[0])
+        invoke(deliver, "deliver a batch of ten of one slot, warm", in_one_slot(submitted(10)[1]))
         _, slots = submitted(10)
-        for number, entry in enumerate(slots["Records"]):
-            entry["attributes"]["MessageGroupId"] = f"slot-{number % 4}"
-        invoke(deliver, "deliver a batch of ten of four slots, warm", slots)
+        assert len({group for _, group in slots}) > 1, slots
+        invoke(deliver, "deliver a batch of ten of several slots, warm", events.batch_of_groups(slots)[0])
         message, _ = submitted(1)
         request(submit, "cancel a message", "POST", f"{message}/cancel")
         message, refused = submitted(1, to=["refused@example.com"])
-        deliver.invoke(refused)
+        deliver.invoke(events.batch_of_groups(refused)[0])
         request(submit, "retry a message by hand", "POST", f"{message}/retry")
         queued()
         asked = {"tenant": tenant, "message": mail()}

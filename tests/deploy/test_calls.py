@@ -1,7 +1,7 @@
 """How many calls of AWS each operation takes, counted where they arrive."""
 
 from mail_server import MailServer
-from operations import counted
+from operations import SLOTS, counted
 from world import Case
 
 # `performance.md` of the design.
@@ -28,7 +28,7 @@ class Calls(Case):
         self.addCleanup(server.close)
         calls = counted()
         self.assertEqual(len(server.messages), 23)
-        for operation, groups in (("deliver a batch of ten, warm", 1), ("deliver a batch of ten of four slots, warm", 4)):
+        for operation, groups in (("deliver a batch of ten of one slot, warm", 1), ("deliver a batch of ten of several slots, warm", SLOTS)):
             with self.subTest(operation):
                 batch = calls[operation]
                 self.assertEqual(batch.count("dynamodb.Query"), 1, batch)

@@ -46,12 +46,18 @@ def mail(**changes):
 
 def queued():
     """Takes all entries off the queue: their bodies."""
-    bodies = []
-    while found := aws.sqs.receive_message(QueueUrl=aws.queue_url, MaxNumberOfMessages=10).get("Messages"):
-        for entry in found:
-            bodies.append(entry["Body"])
+    return [body for body, _ in queued_in_groups()]
+
+
+def queued_in_groups():
+    """As `queued`, each body with the name of its group."""
+    found = []
+    asked = {"QueueUrl": aws.queue_url, "MaxNumberOfMessages": 10, "MessageSystemAttributeNames": ["MessageGroupId"]}
+    while entries := aws.sqs.receive_message(**asked).get("Messages"):
+        for entry in entries:
+            found.append((entry["Body"], entry["Attributes"]["MessageGroupId"]))
             aws.sqs.delete_message(QueueUrl=aws.queue_url, ReceiptHandle=entry["ReceiptHandle"])
-    return bodies
+    return found
 
 
 class Case(unittest.TestCase):

@@ -150,23 +150,31 @@ async fn a_batch_that_is_dropped_half_way_leaves_no_session_that_looks_ready() {
 
 #[tokio::test]
 async fn a_message_that_is_larger_than_a_record_arrives_in_a_batch_byte_for_byte() {
-    for size in [16_300, 16_384, 16_400, 400_000] {
-        let message: Vec<u8> = b".Subject: x\r\n"
-            .iter()
-            .copied()
-            .cycle()
-            .take(size / 13 * 13)
-            .collect();
-        let server = MailServer::start(Script::new().implicit_tls()).await;
-        let mut session = opened(&server).await;
-        let messages = (0..3).map(|_| Outgoing {
-            message: Cow::Borrowed(&message[..]),
-            ..plain("a@example.com")
-        });
-        let outcomes = in_batch(&mut session, messages.collect()).await;
-        assert_eq!(outcomes, ["accepted 250"; 3]);
-        session.quit().await;
-        let seen = server.session().await;
-        assert!(seen.messages.len() == 3 && seen.messages.iter().all(|it| it.body == message));
+    let lines = [
+        // Each has a dot that is stuffed; none has; one in some thousand lines has.
+        ".Subject: x\r\n".to_owned(),
+        "Subject: xy\r\n".to_owned(),
+        format!("{}..\r\n", "Subject: xy\r\n".repeat(7_000)),
+    ];
+    for line in &lines {
+        for size in [16_300, 16_384, 16_400, 65_530, 65_536, 81_000, 400_000] {
+            let octets = line.bytes().cycle().take(size / 13 * 13);
+            let message: Vec<u8> = octets.chain(*b"\r\n").collect();
+            for script in [Script::new().implicit_tls(), Script::new()] {
+                let server = MailServer::start(script).await;
+                let mut session = opened(&server).await;
+                let messages = (0..3).map(|_| Outgoing {
+                    message: Cow::Borrowed(&message[..]),
+                    ..plain("a@example.com")
+                });
+                let outcomes = in_batch(&mut session, messages.collect()).await;
+                assert_eq!(outcomes, ["accepted 250"; 3], "{size}");
+                session.quit().await;
+                let seen = server.session().await;
+                assert_eq!(seen.messages.len(), 3, "{size}");
+                let same = seen.messages.iter().all(|it| it.body == message);
+                assert!(same, "{size} {:.14}", line);
+            }
+        }
     }
 }

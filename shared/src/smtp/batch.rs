@@ -24,7 +24,7 @@ pub struct Outgoing<'a, F> {
 /// A message of which all is known that can be known before a byte leaves.
 struct Planned<'a, F> {
     plan: Plan<'a>,
-    body: Body,
+    body: Body<'a>,
     outcomes: Vec<RecipientOutcome>,
     fence: F,
 }
@@ -139,7 +139,7 @@ impl Session {
     /// server says is still to be heard.
     async fn go<'a, F, E>(
         &mut self,
-        body: Body,
+        body: Body<'a>,
         outcomes: Vec<RecipientOutcome>,
         next: &mut impl FnMut() -> Option<Outgoing<'a, F>>,
         ended: &mut impl FnMut(Result<Transaction, E>),
@@ -179,7 +179,7 @@ impl Session {
         let mut unoffered = Vec::new();
         while let Some(outgoing) = next() {
             let mut outcomes = vec![RecipientOutcome::Open; outgoing.envelope.to.len()];
-            match self.plan(outgoing.envelope, &outgoing.message, &mut outcomes) {
+            match self.plan(outgoing.envelope, outgoing.message, &mut outcomes) {
                 Ok((plan, body)) => {
                     let planned = Planned {
                         plan,

@@ -1,13 +1,16 @@
 //! What leaves in one write. Building is apart from sending, so that one message's body and the next one's commands go into the
 //! same flight (RFC 2920).
 
+use std::borrow::Cow;
+
 use crate::model::email::EmailAddress;
 
-/// A message as it leaves: checked, its dots stuffed (RFC 5321 §4.5.2), ended.
+/// A message that may leave: checked, and with the places known at which dots are stuffed (RFC 5321 §4.5.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Body {
-    bytes: Vec<u8>,
-    size: usize,
+pub struct Body<'a> {
+    message: Cow<'a, [u8]>,
+    /// Where the lines begin that begin with a dot.
+    dots: Vec<usize>,
     eight_bit: bool,
     utf8_header: bool,
 }
@@ -17,15 +20,13 @@ pub struct Body {
 #[error("the message holds a bare CR, a bare LF or a NUL")]
 pub struct Malformed;
 
-impl Body {
-    /// Reads a message with CRLF line ends. One copy is made; an end of line missing at the end is added.
+impl<'a> Body<'a> {
+    /// Reads a message with CRLF line ends.
     ///
     /// # Errors
     /// When a server could read the message's end where it is not: smuggling lives on bare CR and LF (CVE-2023-51764).
-    pub fn new(message: &[u8]) -> Result<Self, Malformed> {
-        let mut bytes = Vec::with_capacity(message.len() + message.len() / 64 + 16);
-        // What lies between two dots that need stuffing is copied in one piece.
-        let mut copied = 0;
+    pub fn new(message: Cow<'a, [u8]>) -> Result<Self, Malformed> {
+        let mut dots = Vec::new();
         let mut start = 0;
         while start < message.len() {
             let (line, end) = match memchr::memchr(b'\n', &message[start..]) {
@@ -42,29 +43,22 @@ impl Body {
                 return Err(Malformed);
             }
             if line.first() == Some(&b'.') {
-                bytes.extend_from_slice(&message[copied..start]);
-                bytes.push(b'.');
-                copied = start;
+                dots.push(start);
             }
             start = end;
         }
-        bytes.extend_from_slice(&message[copied..]);
-        if !message.is_empty() && !message.ends_with(b"\n") {
-            bytes.extend_from_slice(b"\r\n");
-        }
-        bytes.extend_from_slice(b".\r\n");
         Ok(Self {
-            bytes,
-            size: message.len(),
+            dots,
             eight_bit: !message.is_ascii(),
-            utf8_header: !header(message).is_ascii(),
+            utf8_header: !header(&message).is_ascii(),
+            message,
         })
     }
 
     /// The octets to announce with SIZE (RFC 1870 §5: without stuffing and the final dot).
     #[must_use]
     pub fn size(&self) -> usize {
-        self.size
+        self.message.len()
     }
 
     /// Whether it holds octets above 127, and so needs 8BITMIME.
@@ -79,16 +73,20 @@ impl Body {
         self.utf8_header
     }
 
-    /// The octets that leave, the final dot included.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// The same, to put more behind them.
-    #[must_use]
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
+    /// The octets that leave, one part after the other. The last ends the message, with the end of line that it may lack.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &[u8]> {
+        let mut copied = 0;
+        let stuffed = self.dots.iter().flat_map(move |dot| {
+            let before = &self.message[std::mem::replace(&mut copied, *dot)..*dot];
+            [before, b"."]
+        });
+        let rest = &self.message[self.dots.last().copied().unwrap_or(0)..];
+        let end: &[u8] = if self.message.is_empty() || self.message.ends_with(b"\n") {
+            b".\r\n"
+        } else {
+            b"\r\n.\r\n"
+        };
+        stuffed.chain([rest, end])
     }
 }
 
@@ -183,9 +181,13 @@ mod tests {
 
     use super::*;
 
+    fn leaving(body: &Body<'_>) -> String {
+        let octets = body.parts().collect::<Vec<_>>().concat();
+        String::from_utf8_lossy(&octets).into_owned()
+    }
+
     fn stuffed(message: &str) -> Result<String, Malformed> {
-        Body::new(message.as_bytes())
-            .map(|body| String::from_utf8_lossy(body.as_bytes()).into_owned())
+        Body::new(Cow::Borrowed(message.as_bytes())).map(|body| leaving(&body))
     }
 
     #[test]
@@ -229,8 +231,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_leaves_ends_once_and_reads_back_as_the_message(message in "([.a\\x00-]|\r\n|\r|\n){0,40}") {
-            if let Ok(body) = Body::new(message.as_bytes()) {
-                let text = String::from_utf8_lossy(body.as_bytes()).into_owned();
+            if let Ok(text) = stuffed(&message) {
                 let lines: Vec<&str> = text.split_inclusive("\r\n").collect();
                 let (last, lines) = lines.split_last().expect("a final dot");
                 prop_assert_eq!(*last, ".\r\n");

@@ -45,9 +45,9 @@ impl Session {
     pub(super) fn plan<'a>(
         &self,
         envelope: Cow<'a, Envelope>,
-        message: &[u8],
+        message: Cow<'a, [u8]>,
         outcomes: &mut [RecipientOutcome],
-    ) -> Result<(Plan<'a>, Body), Verdict> {
+    ) -> Result<(Plan<'a>, Body<'a>), Verdict> {
         let extensions = self.extensions();
         let size = u64::try_from(message.len()).unwrap_or(u64::MAX);
         if let Some(limit) = extensions.max_size.filter(|limit| size > *limit) {

@@ -11,9 +11,13 @@ use super::flight::{Body, Flight};
 use super::opening::{After, closes};
 use super::session::Session;
 use super::verdict::{Command, Envelope, RecipientOutcome, Transaction, Verdict, refusal};
+use super::wire::{Cut, RECORD};
 
 /// How long a server that hung up on us in the middle of the body may take to say why.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// The most octets of a body that are gathered for one write.
+const GATHERED: usize = 64 * 1024;
 
 impl Session {
     /// Sends `message` (CRLF line ends, not dot-stuffed): a batch of one. `fence` runs while the server thinks about the commands,
@@ -41,17 +45,12 @@ impl Session {
     /// The body and its final dot, and in the same write the commands of the message after it.
     pub(super) async fn send_body(
         &mut self,
-        body: Body,
+        body: Body<'_>,
         following: Option<Flight>,
     ) -> Result<(), Verdict> {
         self.clean = false;
-        let mut flight = body.into_bytes();
-        let dot = flight.len();
-        if let Some(following) = following {
-            flight.extend_from_slice(following.as_bytes());
-        }
         let until = self.final_until();
-        let Err(cut) = self.wire.send_past(&flight, dot, until).await else {
+        let Err(cut) = self.let_go(&body, following, until).await else {
             return Ok(());
         };
         let until = until.min(Instant::now() + LAST_WORDS);
@@ -68,6 +67,37 @@ impl Session {
         } else {
             Verdict::NotSent(failure)
         }))
+    }
+
+    /// Small parts of a body are gathered into one write; of a large one, all but its end leaves from where it is.
+    async fn let_go(
+        &mut self,
+        body: &Body<'_>,
+        following: Option<Flight>,
+        until: Instant,
+    ) -> Result<(), Cut> {
+        let unfinished = |broken| Cut {
+            broken,
+            passed: false,
+        };
+        let mut flight = Vec::with_capacity(GATHERED.min(body.size() + RECORD));
+        for part in body.parts() {
+            if flight.len() + part.len() > GATHERED {
+                let now = part.len().saturating_sub(RECORD);
+                for piece in [&flight, &part[..now]] {
+                    self.wire.send(piece, until).await.map_err(unfinished)?;
+                }
+                flight.clear();
+                flight.extend_from_slice(&part[now..]);
+            } else {
+                flight.extend_from_slice(part);
+            }
+        }
+        let dot = flight.len();
+        if let Some(following) = following {
+            flight.extend_from_slice(following.as_bytes());
+        }
+        self.wire.send_past(&flight, dot, until).await
     }
 
     /// The reply to the final dot. The session is clean afterwards, or closed.

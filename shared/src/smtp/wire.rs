@@ -18,7 +18,7 @@ use super::replies::{Lines, NotAReply, ReplyReader};
 const GOODBYE: Duration = Duration::from_millis(500);
 
 /// The most octets of one TLS record (RFC 8446 §5.1): nobody reads a part of one.
-const RECORD: usize = 16 * 1024;
+pub(super) const RECORD: usize = 16 * 1024;
 
 /// What ends a session without a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
