@@ -6,6 +6,8 @@ What is not as `sam build && sam deploy` does it, because ministack can't or a t
 * `Network=none`: ministack has no NAT gateway. The network stack is created in moto, by tests/deploy.
 * The alarm over an expression of metrics is left out: ministack has none.
 * ministack keeps `MaximumConcurrency`, a parameter, as the text it came as, and then stops polling queues. It is told again, as a number.
+* Where an entry has to fail five times, its queue shows it again after a second instead of minutes; and the event that is refused is handed to
+  Lambda as EventBridge would, whose part ministack plays only once.
 """
 
 import base64
@@ -161,7 +163,8 @@ class Deployment:
             "PrivateCa": base64.b64encode(ssl.PEM_cert_to_DER_cert(authority)).decode(),
             "Architecture": {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()],
             "DeletionProtection": "false",
-            "AwsEndpointUrl": URL,
+            # By the name at which ministack has a stack's resources answered.
+            "AwsEndpointUrl": f"http://localhost:{PORT}",
         }
         self.deploy()
 

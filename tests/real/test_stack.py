@@ -25,7 +25,7 @@ def setUpModule():
 
 def load_tests(loader, _tests, _pattern):
     """The end of the stack comes after all else."""
-    return unittest.TestSuite(map(loader.loadTestsFromTestCase, (TokenTest, MailTest, PoisonTest, LifeTest)))
+    return unittest.TestSuite(map(loader.loadTestsFromTestCase, (TokenTest, MailTest, StackTest, PoisonTest, LifeTest)))
 
 
 def postfix(**changes):
@@ -176,6 +176,76 @@ class MailTest(unittest.TestCase):
     def test_the_egress_addresses_are_told(self):
         _, told = Tenant().call("GET", "/v1/egress-ips")
         self.assertEqual(told["ips"], ["192.0.2.10", "192.0.2.11"])
+
+
+class StackTest(unittest.TestCase):
+    """A stack that brings a connection, as docs/connections-as-code.md has it."""
+
+    def setUp(self):
+        self.tenant = Tenant()
+        self.name = f"app-{next(NUMBERS)}"
+        secret = {"Name": f"{self.name}/mail", "SecretString": json.dumps({"password": mailboxes.LOGIN["password"]})}
+        self.secret = client("secretsmanager").create_secret(**secret, Tags=[{"Key": "mittente", "Value": NAME}])["ARN"]
+        self.stacks = client("cloudformation")
+        self.addCleanup(self.stacks.delete_stack, StackName=self.name)
+
+    def template(self, **changes):
+        properties = {
+            "ServiceToken": {"Fn::ImportValue": f"{NAME}-ResourceFunctionArn"},
+            "ServiceTimeout": 60,
+            "Tenant": self.tenant.name,
+            "Name": "System",
+            "SenderEmail": "alice@example.com",
+            "Host": ADDRESS,
+            "Port": 587,
+            "Encryption": "starttls",
+            "Username": mailboxes.LOGIN["username"],
+            "PasswordSecretArn": self.secret,
+            "PasswordSecretKey": "password",
+            "Default": True,
+        }
+        return json.dumps({
+            "Resources": {"Mail": {"Type": "Custom::SmtpConnection", "Properties": properties | changes}},
+            "Outputs": {"Id": {"Value": {"Fn::GetAtt": ["Mail", "ConnectionId"]}}, "Physical": {"Value": {"Ref": "Mail"}}},
+        })
+
+    def stack(self):
+        """The stack, once nothing of it is in progress."""
+        look = lambda: self.stacks.describe_stacks(StackName=self.name)["Stacks"][0]
+        return Program.wait_for(look, lambda stack: not stack["StackStatus"].endswith("_IN_PROGRESS"))
+
+    def outputs(self):
+        return {it["OutputKey"]: it["OutputValue"] for it in self.stack()["Outputs"]}
+
+    def connections(self):
+        return self.tenant.call("GET", "/v1/connections")[1]["connections"]
+
+    def test_the_connection_comes_changes_and_goes_with_the_stack(self):
+        self.stacks.create_stack(StackName=self.name, TemplateBody=self.template())
+        self.assertEqual(self.stack()["StackStatus"], "CREATE_COMPLETE")
+        made = self.outputs()
+        (connection,) = self.connections()
+        self.assertEqual((connection["id"], connection["name"], connection["default"]), (made["Id"], "System", True))
+        _, accepted = self.tenant.call("POST", "/v1/messages", mail())
+        self.assertEqual(self.tenant.settled(accepted["id"])["status"], "sent")
+
+        self.stacks.update_stack(StackName=self.name, TemplateBody=self.template(Name="Renamed"))
+        self.assertEqual(self.stack()["StackStatus"], "UPDATE_COMPLETE")
+        self.assertEqual((self.outputs(), self.connections()[0]["name"]), (made, "Renamed"))
+
+        self.stacks.delete_stack(StackName=self.name)
+        self.stacks.get_waiter("stack_delete_complete").wait(StackName=self.name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+        self.assertEqual(self.connections(), [])
+
+    def test_what_is_wrong_is_in_the_stacks_events(self):
+        wrong = {"Host": "not a host", "Port": 99999, "Encrypt": "starttls"}
+        self.stacks.create_stack(StackName=self.name, TemplateBody=self.template(**wrong))
+        self.assertIn(self.stack()["StackStatus"], ("ROLLBACK_COMPLETE", "CREATE_FAILED"))
+        events = self.stacks.describe_stack_events(StackName=self.name)["StackEvents"]
+        reasons = [it.get("ResourceStatusReason", "") for it in events if it["LogicalResourceId"] == "Mail"]
+        for name in wrong:
+            self.assertTrue(any(f"{name}: " in reason for reason in reasons), (name, reasons))
+        self.assertEqual(self.connections(), [])
 
 
 class PoisonTest(unittest.TestCase):

@@ -189,7 +189,12 @@ pub(crate) fn ended(
 
 /// An attempt that found something missing on our side: counted, so that it is not repeated for ever.
 pub(crate) fn broken(error: &StorageError, at: Timestamp, reason: &str) -> AttemptResult {
-    tracing::error!(operation = error.operation(), cause = error.cause(), reason);
+    tracing::error!(
+        operation = error.operation(),
+        cause = error.cause(),
+        reason,
+        "something of ours is missing"
+    );
     ended(at, Duration::ZERO, Outcome::NotSent, reason)
 }
 
