@@ -1,8 +1,6 @@
 """The real template in ministack, an AWS on loopback that runs the release binaries and has an API Gateway in front of them.
 
-What is not as `sam build && sam deploy` does it, because ministack can't or a test may not:
-* The binaries are built by cargo, once for all of them; the folder that `sam build` leaves is written here, with `CodeUri` and
-  `TemplateURL` leading to them and nothing else changed.
+What is not as `sam deploy` does it, because ministack can't or a test may not:
 * `Network=none`: ministack has no NAT gateway. The network stack is created in moto, by tests/deploy.
 * The alarm over an expression of metrics is left out: ministack has none.
 * ministack keeps `MaximumConcurrency`, a parameter, as the text it came as, and then stops polling queues. It is told again, as a number.
@@ -115,19 +113,11 @@ def call(method, path, body=None, host=None, token=None):
 
 
 def built():
-    """The folder that `sam build` leaves: the template, and a folder with `bootstrap` for each function."""
+    """What `sam build` has left, with the alarms that ministack has."""
     folder = pathlib.Path(MAIL_DIR, "build")
-    folder.mkdir()
-    template = (ROOT / "template.yaml").read_text(encoding="utf-8")
-    functions = re.findall(r"^      CodeUri: functions/(\w+)$", template, re.MULTILINE)
-    for function in functions:
-        (folder / function).mkdir()
-        shutil.copy2(pathlib.Path(os.environ["RELEASE"], function), folder / function / "bootstrap")
-    template = template.replace("      CodeUri: functions/", "      CodeUri: ")
-    shutil.copytree(ROOT / "infra", folder / "infra")
-    alarms = folder / "infra" / "alarms.yaml"
+    shutil.copytree(os.environ["BUILT"], folder)
+    alarms = folder / "Alarms" / "template.yaml"
     alarms.write_text(without_metric_math(alarms.read_text(encoding="utf-8")), encoding="utf-8")
-    (folder / "template.yaml").write_text(template, encoding="utf-8")
     return folder
 
 
