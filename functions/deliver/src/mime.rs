@@ -33,7 +33,7 @@ pub(crate) enum RenderError {
 /// Renders `content` as `message`'s effective sender sends it: CRLF line ends, no Bcc header, and seven-bit but for an address in a
 /// header that only UTF-8 can write.
 pub(crate) fn render(message: &Message, content: &Content) -> Result<Vec<u8>, RenderError> {
-    let mut bytes = headers(message, content)?.to_string().into_bytes();
+    let headers = headers(message, content)?.to_string();
     let boundaries = Boundaries(message.id.to_string());
     let (inline, attached): (Vec<_>, Vec<_>) = content
         .attachments
@@ -46,16 +46,19 @@ pub(crate) fn render(message: &Message, content: &Content) -> Result<Vec<u8>, Re
             Ok::<_, RenderError>(mixed.singlepart(part(file)?))
         })?);
     }
-    match body {
+    let mut bytes = match body {
         Node::Single(part) => {
-            bytes.extend(part.formatted());
+            let mut bytes = part.formatted();
             // lettre ends the last line of a part, also where the text has ended it.
             if bytes.ends_with(b"\r\n\r\n") {
                 bytes.truncate(bytes.len() - 2);
             }
+            bytes
         }
-        Node::Multi(parts) => bytes.extend(parts.formatted()),
-    }
+        Node::Multi(parts) => parts.formatted(),
+    };
+    // Into the same vector, as a body may be large.
+    bytes.splice(..0, headers.into_bytes());
     Ok(bytes)
 }
 
@@ -197,7 +200,9 @@ fn part(file: &Attachment) -> Result<SinglePart, RenderError> {
 
 /// Every line end as CRLF, bare CR and LF included (RFC 5322 §2.3).
 fn crlf(text: &str) -> String {
-    text.replace("\r\n", "\n")
-        .replace('\r', "\n")
-        .replace('\n', "\r\n")
+    if text.contains('\r') {
+        let lines = text.replace("\r\n", "\n").replace('\r', "\n");
+        return lines.replace('\n', "\r\n");
+    }
+    text.replace('\n', "\r\n")
 }
