@@ -5,6 +5,7 @@ import collections
 import contextlib
 import pathlib
 import statistics
+import subprocess
 import sys
 import tempfile
 import zipfile
@@ -23,6 +24,10 @@ from stub import Stub
 FUNCTIONS = [
     pathlib.Path(it["Properties"]["CodeUri"]).name
     for it in templates.of_type(templates.read("root"), "AWS::Serverless::Function").values()]
+# What the Python function imports, of an environment that has more.
+PYTHON_PACKAGES = (
+    "awslambdaric", "boto3", "botocore", "dateutil", "jmespath", "runtime_client*", "s3transfer", "simplejson", "six.py",
+    "snapshot_restore_py.py", "urllib3")
 WARM = 200
 # One more than this is thrown away: it fills the page cache.
 ROUNDS = {"whole core": 9, "128 MB": 5}
@@ -99,12 +104,21 @@ def stored():
     return event, answer
 
 
-def zipped(binary):
-    """MB of the archive that Lambda gets: the binary, called bootstrap."""
+def zipped(files):
+    """MB of an archive of these files, given by their names in it."""
     with tempfile.TemporaryFile() as file:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-            archive.write(binary, "bootstrap")
+            for name, path in files.items():
+                archive.write(path, name)
         return file.tell() / 1e6
+
+
+def tree(folder, *patterns):
+    """The files under what fits the patterns in a folder, without what an interpreter leaves there."""
+    folder = pathlib.Path(folder)
+    tops = (top for pattern in patterns or ["*"] for top in folder.glob(pattern))
+    found = (it for top in tops for it in (top, *top.rglob("*")))
+    return {str(it.relative_to(folder)): it for it in found if it.is_file() and "__pycache__" not in it.parts}
 
 
 def main():
@@ -154,7 +168,12 @@ def main():
                 print(f"| {name} |", " | ".join(f"{value:.2f}" for value in medians), "|", flush=True)
         print("\nzip in MB\n\n| |", " | ".join(FUNCTIONS), "|\n" + "| --- " * (len(FUNCTIONS) + 1) + "|")
         for name, binaries in ours.items():
-            print(f"| {name} |", " | ".join(f"{zipped(f'{binaries}/{it}'):.2f}" for it in FUNCTIONS), "|")
+            print(f"| {name} |", " | ".join(f"{zipped({'bootstrap': f'{binaries}/{it}'}):.2f}" for it in FUNCTIONS), "|")
+        packages = subprocess.run(
+            [arguments.python, "-c", "import boto3, pathlib; print(pathlib.Path(boto3.__file__).parents[1])"], check=True, capture_output=True,
+            text=True).stdout.strip()
+        node, python = tree(arguments.node), tree(packages, *PYTHON_PACKAGES) | tree(here / "python")
+        print(f"\nNode with its packages: {zipped(node):.1f}; Python with its: {zipped(python):.1f}")
         starts(plain, ours, 1 if arguments.quick else ROUNDS["whole core"])
 
 
