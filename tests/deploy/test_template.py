@@ -11,7 +11,8 @@ class Template(unittest.TestCase):
     def test_the_templates_and_the_code_fit_together(self):
         self.assertEqual(list(complaints(templates.load())), [])
 
-    def test_parameters_that_functions_read_are_refused_where_functions_would_refuse_them(self):
+    def test_values_that_functions_would_refuse_at_start_are_refused(self):
+        # Of IPv6 only the form is looked at.
         parameters = templates.read("root")["Parameters"]
         for name, good, bad in (
             ("ExtraPorts", ("", "26", "1,2526,65535"), (

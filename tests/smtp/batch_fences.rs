@@ -158,8 +158,9 @@ async fn a_message_that_is_larger_than_a_record_arrives_in_a_batch_byte_for_byte
     ];
     for line in &lines {
         for size in [16_300, 16_384, 16_400, 65_530, 65_536, 81_000, 400_000] {
+            // Of the last line the end is missing, as it may be.
             let octets = line.bytes().cycle().take(size / 13 * 13);
-            let message: Vec<u8> = octets.chain(*b"\r\n").collect();
+            let message: Vec<u8> = octets.chain(*b"end").collect();
             for script in [Script::new().implicit_tls(), Script::new()] {
                 let server = MailServer::start(script).await;
                 let mut session = opened(&server).await;
@@ -172,8 +173,9 @@ async fn a_message_that_is_larger_than_a_record_arrives_in_a_batch_byte_for_byte
                 session.quit().await;
                 let seen = server.session().await;
                 assert_eq!(seen.messages.len(), 3, "{size}");
-                let same = seen.messages.iter().all(|it| it.body == message);
-                assert!(same, "{size} {:.14}", line);
+                let arrived = [&message, b"\r\n".as_slice()].concat();
+                let same = seen.messages.iter().all(|it| it.body == arrived);
+                assert!(same, "{size} {line:.14}");
             }
         }
     }

@@ -109,15 +109,17 @@ const LARGE: usize = 9_000_000;
 
 #[tokio::test]
 async fn a_connection_lost_before_the_dot_is_not_sent() {
-    let message = b"Subject: large\r\n".repeat(LARGE / 16);
-    for script in [Script::new(), Script::new().implicit_tls()] {
-        let script = script.hang_up_in_body(100_000, Answer::default());
-        let server = MailServer::start(script).await;
-        let mut session = opened(&server).await;
-        let Ok(sent) = session.send(&envelope(&TO), &message, no_fence()).await;
-        assert_eq!(name(&sent.verdict), "not sent: ConnectionLost");
-        assert!(!sent.reusable && sent.recipients[0].is_accepted());
-        assert!(server.session().await.messages.is_empty());
+    for line in [b"Subject: large\r\n", b".ubject: large\r\n"] {
+        let message = line.repeat(LARGE / 16);
+        for script in [Script::new(), Script::new().implicit_tls()] {
+            let script = script.hang_up_in_body(100_000, Answer::default());
+            let server = MailServer::start(script).await;
+            let mut session = opened(&server).await;
+            let Ok(sent) = session.send(&envelope(&TO), &message, no_fence()).await;
+            assert_eq!(name(&sent.verdict), "not sent: ConnectionLost");
+            assert!(!sent.reusable && sent.recipients[0].is_accepted());
+            assert!(server.session().await.messages.is_empty());
+        }
     }
 }
 

@@ -18,14 +18,16 @@ use crate::{State, dispatch};
 /// The seconds until an entry comes again that no wait makes readable.
 const AT_ONCE: i32 = 1;
 
+/// What was read, or why it could not be, for all groups of a tenant in a batch.
+type SendersOfTenant = Arc<OnceCell<Result<Senders, StorageError>>>;
+
 /// The entries of one group in a batch.
 #[derive(Debug)]
 pub(crate) struct Group {
     name: Option<String>,
     tenant: Tenant,
     entries: Vec<(Entry, Delivery)>,
-    /// Of the tenant, for all of its groups in the batch.
-    senders: Arc<OnceCell<Senders>>,
+    senders: SendersOfTenant,
 }
 
 /// The entries of a batch that are not done with. What nobody has declared done has failed, whatever became of the task that had it.
@@ -63,7 +65,7 @@ impl Group {
     /// The groups of a batch, each with its entries in their order, and the entries that ask for nothing known.
     pub(crate) fn of(entries: Vec<Entry>) -> (Vec<Self>, Vec<Entry>) {
         let mut groups: BTreeMap<(Option<String>, String), Self> = BTreeMap::new();
-        let mut senders: BTreeMap<String, Arc<OnceCell<Senders>>> = BTreeMap::new();
+        let mut senders: BTreeMap<String, SendersOfTenant> = BTreeMap::new();
         let mut unknown = Vec::new();
         for entry in entries {
             let delivery: Delivery = match serde_json::from_str(&entry.body) {
@@ -107,7 +109,8 @@ impl Group {
     /// When storage fails.
     pub(crate) async fn senders(&self, state: &State) -> Result<&Senders, StorageError> {
         let read = || state.connections.senders(&self.tenant);
-        self.senders.get_or_try_init(read).await
+        let senders = self.senders.get_or_init(read).await;
+        senders.as_ref().map_err(Clone::clone)
     }
 
     /// Delivers what the entries ask for. Each is prepared in a task of its own, so that one which panics fails alone; then they leave

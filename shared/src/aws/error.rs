@@ -1,18 +1,19 @@
 //! A call to AWS that failed.
 
 use std::error::Error;
+use std::sync::Arc;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 /// Why storage didn't do what was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{operation} failed")]
 pub struct StorageError {
     operation: &'static str,
     transient: bool,
     missing: bool,
-    source: Box<dyn Error + Send + Sync>,
+    source: Arc<dyn Error + Send + Sync>,
 }
 
 /// What a conditional write gave; `None` where its condition did not hold.
@@ -67,7 +68,7 @@ impl StorageError {
             operation,
             transient,
             missing,
-            source: Box::new(error),
+            source: Arc::new(error),
         }
     }
 
@@ -80,7 +81,7 @@ impl StorageError {
             operation,
             transient: false,
             missing: true,
-            source: source.into(),
+            source: source.into().into(),
         }
     }
 
@@ -91,7 +92,7 @@ impl StorageError {
             operation,
             transient: true,
             missing: false,
-            source: "too many concurrent changes".into(),
+            source: Box::<dyn Error + Send + Sync>::from("too many concurrent changes").into(),
         }
     }
 

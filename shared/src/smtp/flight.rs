@@ -5,12 +5,10 @@ use std::borrow::Cow;
 
 use crate::model::email::EmailAddress;
 
-/// A message that may leave: checked, and with the places known at which dots are stuffed (RFC 5321 §4.5.2).
+/// A message that may leave: checked. Its dots are stuffed as it leaves (RFC 5321 §4.5.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Body<'a> {
     message: Cow<'a, [u8]>,
-    /// Where the lines begin that begin with a dot.
-    dots: Vec<usize>,
     eight_bit: bool,
     utf8_header: bool,
 }
@@ -26,7 +24,6 @@ impl<'a> Body<'a> {
     /// # Errors
     /// When a server could read the message's end where it is not: smuggling lives on bare CR and LF (CVE-2023-51764).
     pub fn new(message: Cow<'a, [u8]>) -> Result<Self, Malformed> {
-        let mut dots = Vec::new();
         let mut start = 0;
         while start < message.len() {
             let (line, end) = match memchr::memchr(b'\n', &message[start..]) {
@@ -42,13 +39,9 @@ impl<'a> Body<'a> {
             if memchr::memchr2(b'\r', 0, line).is_some() {
                 return Err(Malformed);
             }
-            if line.first() == Some(&b'.') {
-                dots.push(start);
-            }
             start = end;
         }
         Ok(Self {
-            dots,
             eight_bit: !message.is_ascii(),
             utf8_header: !header(&message).is_ascii(),
             message,
@@ -75,18 +68,20 @@ impl<'a> Body<'a> {
 
     /// The octets that leave, one part after the other. The last ends the message, with the end of line that it may lack.
     pub(super) fn parts(&self) -> impl Iterator<Item = &[u8]> {
-        let mut copied = 0;
-        let stuffed = self.dots.iter().flat_map(move |dot| {
-            let before = &self.message[std::mem::replace(&mut copied, *dot)..*dot];
-            [before, b"."]
-        });
-        let rest = &self.message[self.dots.last().copied().unwrap_or(0)..];
-        let end: &[u8] = if self.message.is_empty() || self.message.ends_with(b"\n") {
+        let message = &*self.message;
+        let end: &[u8] = if message.is_empty() || message.ends_with(b"\n") {
             b".\r\n"
         } else {
             b"\r\n.\r\n"
         };
-        stuffed.chain([rest, end])
+        let first = message.starts_with(b".").then_some(0);
+        let lines = memchr::memmem::find_iter(message, b"\r\n.").map(|at| at + b"\r\n".len());
+        let stops = first.into_iter().chain(lines).chain([message.len()]);
+        let mut left = 0;
+        stops.flat_map(move |stop| {
+            let part = &message[std::mem::replace(&mut left, stop)..stop];
+            [part, if stop == message.len() { end } else { b"." }]
+        })
     }
 }
 

@@ -279,6 +279,11 @@ async fn a_known_providers_server_is_covered_by_its_include_however_deep() {
             .txt("ours.test", "v=spf1 include:deeper.test ?all")
             .txt("deeper.test", "v=spf1 redirect=_spf.Google.com")
             .txt("_spf.google.com", "v=spf1 ip4:192.0.2.0/24 ~all")
+            .txt(
+                "agency.test",
+                "v=spf1 ip4:192.0.2.1 ?include:_spf.google.com -all",
+            )
+            .txt("any.test", "v=spf1 +all")
             .a("smtp.gmail.com", [HERE]),
         &[
             "v=spf1 include:ours.test -all",
@@ -290,6 +295,9 @@ async fn a_known_providers_server_is_covered_by_its_include_however_deep() {
             "v=spf1 -include:_spf.google.com include:ours.test -all",
             "v=spf1 -exists:%{i}.list.test ~ptr -all",
             "v=spf1 +all",
+            "v=spf1 a mx ip4:192.0.2.1 +all",
+            "v=spf1 include:agency.test include:_spf.google.com -all",
+            "v=spf1 ?include:any.test include:_spf.google.com -all",
         ],
     );
     let zone = with_mail(zone, "none.test").txt("_dmarc.gmail.com", "v=DMARC1; p=none");
@@ -308,6 +316,10 @@ async fn a_known_providers_server_is_covered_by_its_include_however_deep() {
         ("6.test", Some("spf_not_covered")),
         ("7.test", Some("spf_not_covered")),
         ("8.test", None),
+        ("9.test", None),
+        // What is refused within an include is not refused by it.
+        ("10.test", None),
+        ("11.test", Some("spf_not_covered")),
         ("none.test", Some("spf_missing")),
         // Nobody but Google can change what is in its DNS.
         ("gmail.com", None),

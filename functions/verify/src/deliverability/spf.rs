@@ -74,13 +74,12 @@ async fn judge(
 ) -> Result<(), Stop> {
     let evaluation = evaluate(dialer, sending, address).await?;
     if address.is_none() {
-        return match sending.provider.map(|provider| provider.spf) {
-            // Of some providers it is not known what their customers include; an unknown address can't be covered or not.
-            None | Some([]) => Ok(()),
-            Some(_) if evaluation.is_incomplete || evaluation.passes == Ok(true) => Ok(()),
-            Some(domains) if evaluation.includes(domains) => Ok(()),
-            Some(_) => Err(Flaw::NotCovered.into()),
-        };
+        // Of some providers it is not known what their customers include; an unknown address can't be covered or not.
+        let is_known = sending.provider.is_some_and(|it| !it.spf.is_empty());
+        if is_known && !evaluation.covers_provider && !evaluation.is_incomplete {
+            return Err(Flaw::NotCovered.into());
+        }
+        return Ok(());
     }
     match evaluation.passes {
         Ok(true) | Err(Unknown::Unjudged) => Ok(()),

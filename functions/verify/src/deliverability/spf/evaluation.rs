@@ -43,18 +43,10 @@ pub(super) struct Evaluation {
     /// Whether the server may send. Not known without its address, nor where that hangs on a term of which it is not known whether it
     /// matches.
     pub(super) passes: Verdict,
+    /// Whether the servers of the sender's provider may send, as far as its own records are included.
+    pub(super) covers_provider: bool,
     /// Whether a term by which servers may send means another thing for each of them.
     pub(super) is_incomplete: bool,
-    /// The domains whose servers may send.
-    records: Vec<String>,
-}
-
-impl Evaluation {
-    /// Whether the record of one of these domains is included.
-    pub(super) fn includes(&self, domains: &[&str]) -> bool {
-        let mut keys = domains.iter().map(|domain| key(domain));
-        keys.any(|key| self.records.contains(&key))
-    }
 }
 
 /// Evaluates the record of the sender's domain, as a receiver does to whom a mail comes from `server`; without that, only the records
@@ -69,6 +61,7 @@ pub(super) async fn evaluate(
     server: Option<IpAddr>,
 ) -> Result<Evaluation, Stop> {
     let sender = sending.sender.to_wire();
+    let provider = sending.provider.map_or(&[][..], |provider| provider.spf);
     let mut evaluator = Evaluator {
         dialer,
         mail: Mail {
@@ -79,14 +72,14 @@ pub(super) async fn evaluate(
         path: Vec::new(),
         lookups: 0,
         is_incomplete: false,
-        records: Vec::new(),
-        denied: Vec::new(),
+        provider: provider.iter().map(|domain| key(domain)).collect(),
     };
-    let passes = evaluator.check_host(key(&sending.domain), false).await?;
+    let found = evaluator.check_host(key(&sending.domain), false).await?;
+    let found = found.ok_or(Flaw::Missing)?;
     Ok(Evaluation {
-        passes: passes.ok_or(Flaw::Missing)?,
+        passes: found.server,
+        covers_provider: found.provider,
         is_incomplete: evaluator.is_incomplete,
-        records: evaluator.records,
     })
 }
 
@@ -99,43 +92,56 @@ struct Evaluator<'a> {
     path: Vec<String>,
     lookups: usize,
     is_incomplete: bool,
-    records: Vec<String>,
-    /// The domains of whose servers a term says first that they may not send.
-    denied: Vec<String>,
+    /// The domains that the provider has its customers include.
+    provider: Vec<String>,
+}
+
+/// Whether a term matches, or a record lets send: the server, and any server of the provider.
+struct Answer {
+    server: Verdict,
+    provider: bool,
+}
+
+impl From<Verdict> for Answer {
+    /// Of the provider's servers it is told by its includes alone.
+    fn from(server: Verdict) -> Self {
+        Self {
+            server,
+            provider: false,
+        }
+    }
 }
 
 impl Evaluator<'_> {
-    /// Whether the record of a domain, if it has one, lets the server send; where that is `decided` before it, only what the record leads
-    /// to is read.
-    async fn check_host(&mut self, domain: String, decided: bool) -> Result<Option<Verdict>, Stop> {
+    /// Who may send by the record of a domain, if it has one; where that is `decided` before it, only what the record leads to is read.
+    async fn check_host(&mut self, domain: String, decided: bool) -> Result<Option<Answer>, Stop> {
         let Some(directives) = self.record(&domain).await? else {
             return Ok(None);
         };
-        if !self.denied.contains(&domain) {
-            self.records.push(domain.clone());
-        }
         self.path.push(domain);
-        let mut passes = None;
+        let (mut server, mut provider) = (None, None);
         for Directive { is_pass, mechanism } in &directives {
-            let before = (self.records.len(), self.is_incomplete);
-            let matches = self.matches(mechanism, decided || passes.is_some()).await?;
-            if !is_pass {
-                self.denied.extend(self.records.split_off(before.0));
-                self.is_incomplete = before.1;
-            }
-            let verdict = match matches {
+            let was_incomplete = self.is_incomplete;
+            let matches = self.matches(mechanism, decided || server.is_some()).await?;
+            // By a term that refuses, nobody may send.
+            self.is_incomplete = was_incomplete || (self.is_incomplete && *is_pass);
+            let verdict = match matches.server {
                 Ok(true) => Some(Ok(*is_pass)),
                 Ok(false) => None,
                 Err(unknown) => Some(Err(unknown)),
             };
-            passes = passes.or(verdict);
+            server = server.or(verdict);
+            provider = provider.or(matches.provider.then_some(*is_pass));
             // Nothing after it is looked at (§5.1).
             if matches!(mechanism, Mechanism::All) {
                 break;
             }
         }
         self.path.pop();
-        Ok(Some(passes.unwrap_or(Ok(false))))
+        Ok(Some(Answer {
+            server: server.unwrap_or(Ok(false)),
+            provider: provider.unwrap_or(false),
+        }))
     }
 
     async fn record(&self, domain: &str) -> Result<Option<Vec<Directive>>, Stop> {
@@ -157,13 +163,18 @@ impl Evaluator<'_> {
         }
     }
 
-    /// Whether a term of the record where we are matches the server. Where the verdict is `decided`, nothing is asked for but records.
-    async fn matches(&mut self, mechanism: &Mechanism, decided: bool) -> Result<Verdict, Stop> {
+    /// Whom a term of the record where we are matches. Where the verdict is `decided`, nothing is asked for but records.
+    async fn matches(&mut self, mechanism: &Mechanism, decided: bool) -> Result<Answer, Stop> {
         let LookUp { kind, domain } = match mechanism {
-            Mechanism::All => return Ok(Ok(true)),
+            Mechanism::All => {
+                return Ok(Answer {
+                    server: Ok(true),
+                    provider: true,
+                });
+            }
             Mechanism::Network(network) => {
                 let matches = self.mail.server.map(|ip| network.contains(&ip));
-                return Ok(matches.ok_or(Unknown::Unjudged));
+                return Ok(matches.ok_or(Unknown::Unjudged).into());
             }
             Mechanism::LookUp(look_up) => look_up,
         };
@@ -175,35 +186,41 @@ impl Evaluator<'_> {
         let name = match domain {
             // A term with a local part that is not ASCII matches nothing (RFC 8616 §4).
             Some(domain) if domain.has_local_part() && !self.mail.sender.is_ascii() => {
-                return Ok(Ok(false));
+                return Ok(Ok(false).into());
             }
             Some(domain) => domain.expand(self.mail, here),
             None => Some(here.to_owned()),
         };
         let Some(name) = name.map(|name| key(&name)) else {
-            return Ok(self.differs());
+            return Ok(self.differs().into());
         };
-        match kind {
-            Kind::Record => Box::pin(self.include(name, decided)).await,
+        let server = match kind {
+            Kind::Record => return Box::pin(self.include(name, decided)).await,
             // It is for receivers to find a name of the server's address.
-            Kind::Pointer => Ok(self.differs()),
-            _ if decided => Ok(Ok(false)),
-            Kind::Host(lengths) => Ok(self.hosts.cover(&[name], *lengths).await),
+            Kind::Pointer => self.differs(),
+            _ if decided => Ok(false),
+            Kind::Host(lengths) => self.hosts.cover(&[name], *lengths).await,
             Kind::Exchanges(lengths) => match self.hosts.exchanges(&name).await {
-                Ok(names) if names.len() > MAX_EXCHANGES => Err(Flaw::TooManyLookups.into()),
-                Ok(names) => Ok(self.hosts.cover(&names, *lengths).await),
-                Err(unknown) => Ok(Err(unknown)),
+                Ok(names) if names.len() > MAX_EXCHANGES => {
+                    return Err(Flaw::TooManyLookups.into());
+                }
+                Ok(names) => self.hosts.cover(&names, *lengths).await,
+                Err(unknown) => Err(unknown),
             },
-            Kind::Exists => Ok(self.hosts.exists(&name).await),
-        }
+            Kind::Exists => self.hosts.exists(&name).await,
+        };
+        Ok(server.into())
     }
 
-    async fn include(&mut self, domain: String, decided: bool) -> Result<Verdict, Stop> {
+    async fn include(&mut self, domain: String, decided: bool) -> Result<Answer, Stop> {
         if self.path.contains(&domain) {
             return Err(invalid(&domain, Invalid::Loop));
         }
         let absent = invalid(&domain, Invalid::Absent);
-        self.check_host(domain, decided).await?.ok_or(absent)
+        let is_providers = self.provider.contains(&domain);
+        let mut found = self.check_host(domain, decided).await?.ok_or(absent)?;
+        found.provider |= is_providers;
+        Ok(found)
     }
 
     /// A term that means another thing for each server that sends.
