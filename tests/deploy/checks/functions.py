@@ -124,6 +124,7 @@ def variables(templates):
             yield from differ(f"{variable} of {name}", render(value), VALUES.get(variable, f"${{{of_parameter}}}"))
     # Lambda gives all variables of a function 4096 octets, names and values together. The others need up to a thousand.
     yield from differ("the most that PRIVATE_CA may take", root["Parameters"]["PrivateCa"]["MaxLength"], 3000)
+    yield from differ("the most that DENIED_NETWORKS may take", root["Parameters"]["DeniedNetworks"].get("MaxLength"), 1500)
 
 
 def statements(role: dict):
