@@ -216,8 +216,9 @@ def pipes_permissions(templates):
         ("Allow", "states:StartSyncExecution", "${PlainEvents}", None, None),
         ("Allow", "events:PutEvents", "${Bus.Arn}", None, None),
     }
-    via = "StringEquals kms:ViaService dynamodb.${AWS::Region}.amazonaws.com sqs.${AWS::Region}.amazonaws.com"
-    wanted |= {("Allow", f"kms:{it}", "${KeyArn}", via, None) for it in ("Decrypt", "GenerateDataKey")}
+    sqs = "sqs.${AWS::Region}.amazonaws.com"
+    for action, through in (("Decrypt", f"dynamodb.${{AWS::Region}}.amazonaws.com {sqs}"), ("GenerateDataKey", sqs)):
+        wanted.add(("Allow", f"kms:{action}", "${KeyArn}", f"StringEquals kms:ViaService {through}", None))
     yield from differ(
         "what the pipes may do", sorted(map(str, allowed(events["Resources"]["PipeRole"]))), sorted(map(str, wanted))
     )

@@ -186,13 +186,19 @@ def _used(templates: dict, name: str) -> set:
             "Destination"
         ]
         used.add(("sqs:SendMessage", render(root["Resources"]["Events"]["Properties"]["Parameters"][failures["Ref"]])))
-    # Secrets Manager has a key of its own. The other services use ours in the name of whoever calls them.
-    services = {action.split(":")[0] for action, _ in used} & {"dynamodb", "s3", "sqs"}
-    via = " ".join(sorted(f"{it}.${{AWS::Region}}.amazonaws.com" for it in services))
-    writes = any(action in ("sqs:SendMessage", "s3:PutObject") for action, _ in used)
     found |= {("Allow", action, resource, None, None) for action, resource in used}
-    for action in ("kms:Decrypt", "kms:GenerateDataKey") if writes else ("kms:Decrypt",):
-        found.add(("Allow", action, KEY, f"StringEquals kms:ViaService {via}", None))
+    # Secrets Manager has a key of its own. The other services use ours in the name of whoever calls them. DynamoDB has the table's own key
+    # decrypted, whatever it is asked (its manual, "Encryption at rest: how it works"); SQS has data keys decrypted for who reads and who sends, and
+    # made for who sends (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html); S3 has them
+    # decrypted for GetObject and made for PutObject.
+    actions = {action for action, _ in used}
+    services = {action.split(":")[0] for action in actions}
+    reads = services & {"dynamodb", "sqs"} | ({"s3"} if "s3:GetObject" in actions else set())
+    writes = {service for service, action in (("s3", "s3:PutObject"), ("sqs", "sqs:SendMessage")) if action in actions}
+    for action, through in (("kms:Decrypt", reads), ("kms:GenerateDataKey", writes)):
+        via = " ".join(sorted(f"{it}.${{AWS::Region}}.amazonaws.com" for it in through))
+        if through:
+            found.add(("Allow", action, KEY, f"StringEquals kms:ViaService {via}", None))
     found |= {("Allow", f"logs:{action}", f"${{{title}Log.Arn}}", None, None) for action in ("CreateLogStream", "PutLogEvents")}
     if name in INSIDE:
         itself = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:" + render(
