@@ -60,12 +60,17 @@ def queued_in_groups():
     return found
 
 
+def begin_anew():
+    """AWS in good health, and an empty queue."""
+    aws.refusals.clear()
+    queued()
+
+
 class Case(unittest.TestCase):
     """Begins with AWS in good health and an empty queue."""
 
     def setUp(self):
-        aws.refusals.clear()
-        queued()
+        begin_anew()
 
     def has_default(self, tenant):
         """Gives the tenant a default connection to the mail server."""
